@@ -1,0 +1,68 @@
+/*
+ * limits.h - every bound in one file, with how they relate. Reaching one is a status
+ * (BDFS_LIMIT or a more exact one), a log line and a test.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* names and paths (DESIGN section 3; HDFS's own limits where its clients see them) */
+#define NAME_BYTES_MAX 255
+#define PATH_BYTES_MAX 8000
+#define PATH_DEPTH_MAX 1000
+#define USER_NAME_BYTES_MAX 255
+#define SYMLINK_BYTES_MAX 4096
+
+/* files and blocks */
+#define REPLICATION_MAX 512
+#define BLOCK_BYTES_MIN 512
+#define BLOCK_BYTES_MAX (64 * GIB)
+#define FILE_EXTENTS_MAX 100000
+#define PIPELINE_NODES_MAX 16
+#define LISTING_PAGE_MAX 1000
+
+/* wire */
+#define RPC_FRAME_BYTES_MAX (128 * MIB)
+#define RPC_REQUEST_BYTES_MAX (8 * MIB)      /* what our servers accept in one request */
+#define RPC_UNREAD_BYTES_MAX (64 * MIB)
+#define RPC_CONNECTIONS_MAX 4096
+#define RPC_CALLS_PER_CONNECTION_MAX 256
+#define RPC_IDLE_MS 600000
+#define RPC_CALL_MS 60000
+#define RPC_RETRIES 5
+#define PACKET_BYTES_MAX (16 * MIB)
+#define TRANSFERS_MAX 1024                    /* a datanode's transfers at once */
+#define DATA_IDLE_MS 60000
+
+/* liveness (failure-and-security section 6: dead within 10 s, copying starts within 12 s) */
+#define HEARTBEAT_MS 1000
+#define DATANODE_STALE_MS 4000
+#define DATANODE_DEAD_MS 10000
+
+/* leases (DESIGN section 4) */
+#define LEASE_SOFT_MS 30000
+#define LEASE_HARD_MS 120000
+#define LEASE_HADOOP_SOFT_MS 60000
+#define LEASE_HADOOP_HARD_MS (20 * 60000)
+#define RETRY_ANSWER_MS (10 * 60000)
+
+/* namenode */
+#define COMMIT_BATCH_MAX 1024
+#define COMMIT_QUEUE_MAX 8192
+#define DELETE_SLICE_MAX 1000                 /* inodes or blocks freed by one background record */
+#define CHECKPOINT_JOURNAL_BYTES_MIN (256 * MIB)
+#define REPORT_PAGE_MAX 10000                 /* replicas in one page of a full report */
+#define REPORT_LOG_MAX 1000000                /* changes a datanode remembers */
+#define TOKEN_MS (10 * 60000)
+#define TOKEN_HADOOP_MS (10 * 3600 * 1000LL)
+
+static_assert(DATANODE_DEAD_MS >= 10 * HEARTBEAT_MS, "one lost heartbeat must not kill a datanode");
+static_assert(DATANODE_STALE_MS < DATANODE_DEAD_MS, "stale comes before dead");
+static_assert(RPC_REQUEST_BYTES_MAX <= RPC_FRAME_BYTES_MAX, "a request is a frame");
+static_assert(REPORT_PAGE_MAX * 64 <= RPC_REQUEST_BYTES_MAX, "a report page must fit one request");
+static_assert(LEASE_SOFT_MS < LEASE_HARD_MS, "others may take a lease before it is taken away");
