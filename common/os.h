@@ -38,7 +38,8 @@ struct os_cond {
         } u;
 };
 
-/* @name (at most 15 bytes are kept) shows in ps and in traces. Join exactly once. */
+/* @name (at most 15 bytes are kept) shows in ps and in traces. Join exactly once. Requests by
+ * signal (INT, TERM, HUP, USR1, USR2, CHLD, ALRM, PIPE) are blocked in it: main() takes them. */
 enum bdfs_status os_thread_start(struct os_thread **ret, const char *name, void (*run)(void *arg),
                                  void *arg, struct bdfs_err *err) BDFS_MUST_CHECK;
 void os_thread_join(struct os_thread *t);
@@ -82,8 +83,13 @@ int64_t os_mono_us(void);
 int64_t os_wall_ms(void); /* since 1970; for people and for times stored in records */
 void os_sleep_ms(int64_t ms);
 void os_random(void *bytes, size_t n); /* cryptographic; cannot fail (aborts if the kernel does) */
-/* The kernel's boot id, 36 characters and NUL: changes with each power cycle (DESIGN D3). */
+/* The kernel's boot id, 36 characters and NUL: changes with each power cycle (DESIGN D3). One that
+ * cannot be read comes out as a fresh random one, which is never equal to an earlier one. */
 void os_boot_id(char ret[37]);
+/* True in the simulator. Paths that do not pass this seam (LMDB's directory, TLS files) are real
+ * ones in both: a simulated node's configuration names an absolute real temporary directory for
+ * LMDB, every other path of it is looked up in the node's simulated disk. */
+bool os_simulated(void);
 
 /* ---- sockets ------------------------------------------------------------------------------ */
 
@@ -91,7 +97,7 @@ struct os_listener;
 struct os_sock;
 
 struct os_addr {
-        char host[46];  /* numeric, IPv4 or IPv6 without brackets */
+        char host[46];  /* numeric, IPv4 or IPv6 without brackets; "" for a Unix socket */
         uint16_t port;
 };
 
@@ -109,7 +115,8 @@ enum bdfs_status os_listen(struct os_listener **ret, const struct os_addr *addr,
 enum bdfs_status os_listen_unix(struct os_listener **ret, const char *path, mode_t mode,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;
 uint16_t os_listener_port(const struct os_listener *l);
-/* A connection, with its peer looked up at once (TCP: exact sock_diag look-up of the 4-tuple). */
+/* A connection, with its peer looked up at once (TCP: exact sock_diag look-up of the 4-tuple).
+ * LIMIT: no descriptor is free, the connection stays waiting: sleep a little, then again. */
 enum bdfs_status os_accept(struct os_listener *l, int64_t deadline_ms, struct os_sock **ret,
                            struct os_peer *ret_peer, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Wakes a thread blocked in os_accept(), which then answers CLOSED; from any thread. */
@@ -146,8 +153,10 @@ enum bdfs_status os_sock_send_fd(struct os_sock *s, struct os_file *f, int64_t d
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status os_sock_recv_fd(struct os_sock *s, struct os_file **ret, int64_t deadline_ms,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
+/* IPv4 inside IPv6 comes out as plain IPv4. Stays the same after the connection is gone. */
 void os_sock_addrs(const struct os_sock *s, struct os_addr *ret_local, struct os_addr *ret_peer);
-/* Ends both directions: threads blocked on it return CLOSED. From any thread, any number of times. */
+/* Ends both directions: threads blocked on it return CLOSED. From any thread, any number of
+ * times, as long as the socket is not closed. */
 void os_sock_shutdown(struct os_sock *s);
 void os_sock_close(struct os_sock *s); /* frees; NULL is fine */
 
@@ -192,7 +201,8 @@ enum bdfs_status os_file_allocate(struct os_file *f, uint64_t bytes, struct bdfs
         BDFS_MUST_CHECK;
 enum bdfs_status os_file_stat(struct os_file *f, struct os_stat *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-/* Exclusive advisory lock on the open file, without waiting: LIMIT when somebody else has it. */
+/* Exclusive advisory lock on the open file, without waiting: LIMIT when somebody else has it.
+ * It goes with the os_file (and with the process). */
 enum bdfs_status os_file_lock(struct os_file *f, struct bdfs_err *err) BDFS_MUST_CHECK;
 
 enum bdfs_status os_stat_path(const char *path, struct os_stat *ret, struct bdfs_err *err)
@@ -222,7 +232,8 @@ struct os_groups {
         char names[OS_GROUPS_MAX][OS_NAME_BYTES]; /* [0] is the primary group */
 };
 
-/* NOT_FOUND when the host does not know the uid or name. Slow (name service): callers cache. */
+/* NOT_FOUND when the host does not know the uid or name. Slow (name service): callers cache.
+ * LIMIT for a user in more than OS_GROUPS_MAX groups; a group without a name is its number. */
 enum bdfs_status os_user_name(uid_t uid, char ret[OS_NAME_BYTES], struct bdfs_err *err)
         BDFS_MUST_CHECK;
 enum bdfs_status os_user_id(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct bdfs_err *err)
