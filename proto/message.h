@@ -1,0 +1,60 @@
+/*
+ * message.h - protobuf messages from and to bytes, by their descriptors.
+ *
+ * protobuf-c does the decoding; this wrapper adds what it leaves open. Before it runs, one scan of
+ * the bytes refuses what must not get through: a NUL inside a `string` field (protobuf-c would cut
+ * "/a\0b" to "/a"), a known field with the wrong wire type, groups, nesting deeper than
+ * MESSAGE_DEPTH_MAX. While it runs, memory comes from an arena with a bound, so that a message
+ * costs one or two mallocs and a hostile one cannot take more than MESSAGE_MEMORY_PER_BYTE times
+ * its size.
+ *
+ * What stays as protobuf-c has it: strings are not checked for UTF-8 (a path may hold any byte but
+ * NUL), empty bytes fields have data == NULL, an enum field may hold a number that its type does
+ * not name, unknown fields are kept and packed again, the last of several wins.
+ *
+ * Owner:   a message from message_unpack() belongs to the caller and is freed with message_free(),
+ *          never with the generated free functions. It borrows nothing from the bytes.
+ * Threads: none.
+ * Errors:  PROTOCOL (bytes make no sense for the type), LIMIT (memory bound), NO_MEMORY.
+ */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/bytes.h"
+#include "common/err.h"
+
+enum {
+        MESSAGE_DEPTH_MAX = 16,
+        MESSAGE_MEMORY_BASE = 64 * 1024, /* a small message may take this much whatever its size */
+        MESSAGE_MEMORY_PER_BYTE = 64,
+        MESSAGE_PRINT_BYTES_MAX = 64, /* of one value in message_print() */
+};
+
+/* A message of @type from exactly @n bytes; NULL on failure, with the reason in @err. */
+void *message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
+                     struct bdfs_err *err) BDFS_MUST_CHECK;
+void message_free(void *message); /* NULL is fine */
+
+/* Append the message; a required string, bytes or message field that is not set is a broken
+ * invariant. */
+void message_pack(struct buf *b, const ProtobufCMessage *message);
+/* The same behind a varint of its length. */
+void message_pack_delimited(struct buf *b, const ProtobufCMessage *message);
+
+/* A delimited message at the start of a byte stream of which @n bytes are here. With BDFS_OK:
+ * need > 0 means read that many more (never past the message's end) and ask again; need == 0 means
+ * message and message_n are set, and the whole took total bytes. PROTOCOL: the length is malformed
+ * or larger than @max. */
+struct message_span {
+        const uint8_t *message; /* borrowed */
+        size_t message_n;
+        size_t total;
+        size_t need;
+};
+enum bdfs_status message_delimited(const void *bytes, size_t n, size_t max,
+                                   struct message_span *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+
+/* One line of text for people: {src: "/x" masked: {perm: 493}}. Not a format to parse. Long values
+ * are cut; tokens, keys and passwords show as their length only. */
+void message_print(struct buf *b, const ProtobufCMessage *message);
