@@ -1,20 +1,25 @@
 /*
- * store.h - tables in LMDB; the only file that knows LMDB.
+ * store.h - tables in LMDB; the only module that knows LMDB (store.c, store_copy.c).
  *
  * An environment is a directory with a fixed list of tables (LMDB named databases). Keys are byte
- * strings in memcmp order, at most STORE_KEY_BYTES_MAX. Every value is stored with a CRC32C over
- * key and value and checked at every read (LMDB has no page checksums). The environment runs
+ * strings in memcmp order, 1 to STORE_KEY_BYTES_MAX bytes. Every value is stored with a CRC32C
+ * over key and value and checked at every read (LMDB has no page checksums). The environment runs
  * without LMDB's own syncs (DESIGN D3): beside it lie the kernel's boot id and a clean mark, and
  * store_open() says whether what is there may be trusted; if not it starts empty.
  *
+ * LMDB's files and those beside them are outside the os seam: true files in the simulator too.
+ *
  * Owner:   the caller; values returned by store_get() and cursors point into the map and live
- *          until the transaction ends or writes.
+ *          until the transaction ends or writes. The same bytes may be passed to store_put().
  * Threads: any number of read transactions, each used by one thread at a time; one write
- *          transaction at a time, under a seam mutex inside.
- * Errors:  NOT_FOUND; CORRUPT (checksum); NO_SPACE (map or disk full); IO. After IO in a write
- *          transaction the process must end (rule P1): the caller sees to it.
+ *          transaction at a time, under a seam mutex inside: the thread that began it ends it.
+ * Errors:  NOT_FOUND; CORRUPT (checksum); NO_SPACE (map or disk full); LIMIT (too many readers);
+ *          IO. After IO in a write transaction, or any failure of store_commit(), the process must
+ *          end (rule P1): the caller sees to it. NO_SPACE of store_begin_write() changed nothing.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "common/os.h"
 
@@ -27,22 +32,28 @@ struct store_cursor;
 
 struct store_config {
         const char *dir;              /* a true directory, made if missing */
-        const char *const *tables;    /* names; a table is its index in this list */
+        const char *const *tables;    /* names; a table is its index; must outlive the store */
         size_t tables_n;
         uint64_t map_bytes;           /* address space; the file grows as needed */
 };
 
-/* *ret_fresh: true when it is empty, because new, unclean after a power loss, or damaged. */
+/* *ret_fresh: true when it is empty, because new, unclean after a power loss, or damaged. LIMIT
+ * when another process has it. */
 enum bdfs_status store_open(struct store **ret, const struct store_config *config, bool *ret_fresh,
                             struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Sync, leave the clean mark. No transaction may be open. */
 enum bdfs_status store_close(struct store *s, struct bdfs_err *err);
-/* Throw everything away (after CORRUPT) and start empty. No transaction may be open. */
+/* Close as a crash of the process would: no sync, no mark. NULL is fine. */
+void store_abandon(struct store *s);
+/* Throw everything away (after CORRUPT) and start empty. No transaction may be open. A crash in
+ * between is harmless. */
 enum bdfs_status store_wipe(struct store *s, struct bdfs_err *err) BDFS_MUST_CHECK;
-/* A consistent copy of the environment as it is now, synced, at @path (a new file). */
-enum bdfs_status store_copy(struct store *s, const char *path, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
-/* Replace an empty environment by such a copy, after checking every value of it. */
+/* Every row that the read transaction sees, its checksum verified, into a new file at @path, synced
+ * (its directory is not). CLOSED, and no file, when *@cancel (may be NULL) becomes true. */
+enum bdfs_status store_copy(struct store_txn *t, const char *path, const atomic_bool *cancel,
+                            struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Fill an empty environment from such a copy, checking every value. A crash in between leaves one
+ * that is not trusted; after a failure store_wipe() makes it usable again. */
 enum bdfs_status store_restore(struct store *s, const char *path, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 uint64_t store_disk_bytes(const struct store *s);
@@ -62,6 +73,7 @@ enum bdfs_status store_put(struct store_txn *t, unsigned table, const void *key,
 enum bdfs_status store_del(struct store_txn *t, unsigned table, const void *key, size_t key_n,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
 uint64_t store_count(struct store_txn *t, unsigned table);
+size_t store_tables(const struct store *s);
 
 /* A position in a table. A write through the same transaction to the same table invalidates it
  * except store_cursor_del(). */
@@ -71,9 +83,10 @@ void store_cursor_close(struct store_cursor *c); /* before the transaction ends;
 /* To the first key >= @key (or the first of all with key_n 0); NOT_FOUND at the end. */
 enum bdfs_status store_cursor_seek(struct store_cursor *c, const void *key, size_t key_n,
                                    struct bdfs_err *err) BDFS_MUST_CHECK;
-/* To the last key < @key. */
+/* To the last key < @key (or the last of all with key_n 0). */
 enum bdfs_status store_cursor_before(struct store_cursor *c, const void *key, size_t key_n,
                                      struct bdfs_err *err) BDFS_MUST_CHECK;
+/* To the key behind; after store_cursor_del() to the one that followed what was deleted. */
 enum bdfs_status store_cursor_next(struct store_cursor *c, struct bdfs_err *err) BDFS_MUST_CHECK;
 void store_cursor_at(const struct store_cursor *c, const uint8_t **ret_key, size_t *ret_key_n,
                      const uint8_t **ret_value, size_t *ret_value_n);
