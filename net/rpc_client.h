@@ -25,7 +25,14 @@ enum bdfs_status rpc_client_new(struct rpc_client **ret, const struct os_addr *s
                                 const char *user, struct bdfs_err *err) BDFS_MUST_CHECK;
 void rpc_client_free(struct rpc_client *c);
 
+#define RPC_CLASS_BYTES 128
+
 /* Calls @m with @request (of m->request); *ret is of m->response. */
 enum bdfs_status rpc_client_call(struct rpc_client *c, const struct method *m,
                                  const ProtobufCMessage *request, ProtobufCMessage **ret,
                                  int64_t deadline_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same; the Java class of the server's exception goes to @ret_class, "" when there was none. */
+enum bdfs_status rpc_client_call_class(struct rpc_client *c, const struct method *m,
+                                       const ProtobufCMessage *request, ProtobufCMessage **ret,
+                                       int64_t deadline_ms, char ret_class[RPC_CLASS_BYTES],
+                                       struct bdfs_err *err) BDFS_MUST_CHECK;

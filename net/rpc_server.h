@@ -60,8 +60,9 @@ struct rpc_server_config {
         struct identity *identity;        /* borrowed */
         const struct rpc_service *services; /* borrowed */
         size_t services_n;
-        uint32_t connections_max, calls_per_connection_max;
+        uint32_t connections_max, calls_per_connection_max; /* 0: as in limits.h */
         bool ignore_claimed_user;         /* the datanode's IPC port: Java claims blk_ID_STAMP there */
+        int64_t idle_ms, frame_ms, hello_ms; /* 0: RPC_IDLE_MS, and rpc_conn.h's; for tests */
 };
 
 enum bdfs_status rpc_server_start(struct rpc_server **ret, const struct rpc_server_config *config,
@@ -74,6 +75,8 @@ void rpc_server_free(struct rpc_server *s);
 
 /* Each of these answers @call and frees it. */
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response);
+/* From a packed message of method->response, for instance a stored answer. */
+void rpc_call_reply_bytes(struct rpc_call *call, const void *response, size_t n);
 void rpc_call_fail(struct rpc_call *call, const struct bdfs_err *err);
 /* For Java classes that have no status of their own (proto/exception.h lists them). */
 void rpc_call_fail_class(struct rpc_call *call, const char *java_class, const char *text);
