@@ -25,10 +25,12 @@
 #include "common/err.h"
 
 enum {
+        MESSAGE_BYTES_MAX = 128 << 20,
+        MESSAGE_LENGTH_BYTES_MAX = 5, /* of the varint before a delimited message */
         MESSAGE_DEPTH_MAX = 16,
         MESSAGE_MEMORY_BASE = 64 * 1024, /* a small message may take this much whatever its size */
         MESSAGE_MEMORY_PER_BYTE = 64,
-        MESSAGE_PRINT_BYTES_MAX = 64, /* of one value in message_print() */
+        MESSAGE_PRINT_BYTES_MAX = 256, /* of one value in message_print() */
 };
 
 /* A message of @type from exactly @n bytes; NULL on failure, with the reason in @err. */
