@@ -54,8 +54,10 @@ struct blocks_config {
 
 enum bdfs_status blocks_new(struct blocks **ret, const struct blocks_config *config,
                             struct bdfs_err *err) BDFS_MUST_CHECK;
-/* The committer exists after the blocks; it is needed to register nodes and close leases. */
-void blocks_set_commit(struct blocks *b, struct commit *commit);
+/* The committer exists after the blocks; it is needed to register nodes. Called once, after
+ * commit_start(): from here on the namespace's store may be read. */
+enum bdfs_status blocks_set_commit(struct blocks *b, struct commit *commit, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 void blocks_run(void *blocks);       /* until blocks_stop() */
 void blocks_stop(struct blocks *b);
 void blocks_free(struct blocks *b);
@@ -65,10 +67,11 @@ uint64_t blocks_epoch(const struct blocks *b);
 
 enum bdfs_status blocks_register(struct blocks *b, const Bdfs__RegisterRequest *request,
                                  Bdfs__RegisterResponse *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
-/* *ret is freed with message_free(). */
+/* *ret is freed with blocks_heartbeat_free(). */
 enum bdfs_status blocks_heartbeat(struct blocks *b, const Bdfs__HeartbeatRequest *request,
                                   Bdfs__HeartbeatResponse **ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+void blocks_heartbeat_free(Bdfs__HeartbeatResponse *r);
 enum bdfs_status blocks_report(struct blocks *b, const Bdfs__ReportRequest *request,
                                Bdfs__ReportResponse *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status blocks_full_report(struct blocks *b, const Bdfs__FullReportRequest *request,
@@ -102,8 +105,9 @@ struct replica_info {
 size_t blocks_nodes(struct blocks *b, struct node_info *ret, size_t room);
 bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret);
 
-/* Replicas that readers may be sent to: alive, not corrupt, stamp >= @stamp, nearest to @host first (its own
- * node, its rack, then by load). All of them, whatever their state, with @every. */
+/* Replicas that readers may be sent to: alive, receiving, recovering or finalized, stamp >= @stamp,
+ * nearest to @host first (its own node, its rack, then by load). All of them, whatever their
+ * state, with @every. */
 size_t blocks_replicas(struct blocks *b, uint64_t block, uint64_t stamp, bool every,
                        const char *host, struct replica_info *ret, size_t room);
 
@@ -120,7 +124,8 @@ struct place_request {
 enum bdfs_status blocks_place(struct blocks *b, const struct place_request *request, uint32_t *ret,
                               size_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* Have at least @min live nodes sealed @block with this stamp and length? Waits until the deadline. */
+/* Have at least @min live nodes sealed @block with this stamp and length? Waits until the deadline;
+ * meanwhile copies are made of what was sealed by too few (D5). */
 bool blocks_sealed(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t length, uint32_t min,
                    int64_t deadline_ms);
 
