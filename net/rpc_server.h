@@ -61,7 +61,7 @@ struct rpc_server_config {
         const struct rpc_service *services; /* borrowed */
         size_t services_n;
         uint32_t connections_max, calls_per_connection_max; /* 0: as in limits.h */
-        bool ignore_claimed_user;         /* the datanode's IPC port: Java claims blk_ID_STAMP there */
+        bool ignore_claimed_user;         /* a datanode's IPC: Java claims blk_ID_STAMP there */
         int64_t idle_ms, frame_ms, hello_ms; /* 0: RPC_IDLE_MS, and rpc_conn.h's; for tests */
 };
 

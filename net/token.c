@@ -121,7 +121,8 @@ static const uint8_t *password_find(uint32_t number, const uint8_t *password, si
         const uint8_t *found = NULL;
 
         *ret_why = "its password is malformed";
-        if (r.bad || version != TOKEN_VERSION || rd_left(&r) != count * (size_t)PASSWORD_ENTRY_BYTES)
+        if (r.bad || version != TOKEN_VERSION ||
+            rd_left(&r) != count * (size_t)PASSWORD_ENTRY_BYTES)
                 return NULL;
         for (unsigned i = 0; i < count; i++) {
                 uint32_t entry = rd_u32be(&r);
@@ -198,8 +199,9 @@ enum bdfs_status token_check(const struct token_node *self, const uint8_t cluste
                                  PRIu64, t.user, t.block, block);
         if ((rights & ~(unsigned)t.rights) != 0)
                 return bdfs_fail(err, BDFS_TOKEN,
-                                 "block token of user %s for block %" PRIu64 " lacks the right to %s",
-                                 t.user, t.block, rights_text(rights & ~(unsigned)t.rights));
+                                 "block token of user %s for block %" PRIu64
+                                 " lacks the right to %s", t.user, t.block,
+                                 rights_text(rights & ~(unsigned)t.rights));
         *ret = t;
         return BDFS_OK;
 }

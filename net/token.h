@@ -8,7 +8,8 @@
  * HDFS_BLOCK_TOKEN, service "". Clients echo it unread; datanodes forward it unchanged.
  *
  * Body, big endian: u8 version 1, u8 rights, u8 flags, u8 user length, user bytes, u64 inode,
- * u64 block, u64 base, u64 length, u64 stamp floor, u64 expiry (wall clock ms), 16 bytes cluster id.
+ * u64 block, u64 base, u64 length, u64 stamp floor, u64 expiry (wall clock ms), 16 bytes cluster
+ * id.
  * Password: u8 version 1, u8 count, count times (u32 node number, 16 bytes MAC over the body).
  *
  * Threads: pure functions.
