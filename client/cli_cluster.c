@@ -1,0 +1,173 @@
+#include "client/cli_cluster.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/cluster.h"
+
+static const char usage_text[] =
+        "usage: bdfs cluster up --dir DIR [--datanodes N=3] [--namenodes 1|3] [--replication R=3]\n"
+        "                       [--block-size BYTES] [--base-port P=9000] [--hadoop off|loopback]\n"
+        "                       [--racks a,b,..] [--no-agents]\n"
+        "       bdfs cluster status --dir DIR [--json]\n"
+        "       bdfs cluster down --dir DIR\n";
+
+static int usage(const char *why)
+{
+        (void)fprintf(stderr, "bdfs cluster: %s\n%s", why, usage_text);
+        return bdfs_status_exit(BDFS_USAGE);
+}
+
+static int complain(const struct bdfs_err *err)
+{
+        (void)fprintf(stderr, "bdfs cluster: %s\n", err->text);
+        return bdfs_status_exit(err->status);
+}
+
+/* A whole number in [@low, @high], with K, M or G behind it when @suffix. */
+static bool number(const char *text, uint64_t low, uint64_t high, bool suffix, uint64_t *ret)
+{
+        char *end;
+        unsigned long long v;
+        unsigned shift = 0;
+
+        errno = 0;
+        v = strtoull(text, &end, 10);
+        if (errno != 0 || end == text || text[0] == '-')
+                return false;
+        if (suffix && *end != '\0') {
+                const char *at = strchr("KMG", *end & ~0x20);
+
+                if (at == NULL || end[1] != '\0')
+                        return false;
+                shift = 10 * (unsigned)(at - "KMG" + 1);
+                end++;
+        }
+        if (*end != '\0' || v > (UINT64_MAX >> shift) || v << shift < low || v << shift > high)
+                return false;
+        *ret = (uint64_t)v << shift;
+        return true;
+}
+
+enum cluster_option { O_DIR = 1, O_DATANODES, O_NAMENODES, O_REPLICATION, O_BLOCK_SIZE, O_BASE_PORT,
+                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT };
+
+static const struct option options[] = {
+        {"dir", required_argument, NULL, O_DIR},
+        {"datanodes", required_argument, NULL, O_DATANODES},
+        {"namenodes", required_argument, NULL, O_NAMENODES},
+        {"replication", required_argument, NULL, O_REPLICATION},
+        {"block-size", required_argument, NULL, O_BLOCK_SIZE},
+        {"base-port", required_argument, NULL, O_BASE_PORT},
+        {"hadoop", required_argument, NULL, O_HADOOP},
+        {"racks", required_argument, NULL, O_RACKS},
+        {"no-agents", no_argument, NULL, O_NO_AGENTS},
+        {"json", no_argument, NULL, O_JSON},
+        {"min-block-size", required_argument, NULL, O_MIN_BLOCK},       /* for tests */
+        {"checkpoint-bytes", required_argument, NULL, O_CHECKPOINT},    /* for tests */
+        {NULL, 0, NULL, 0},
+};
+
+/* What is wrong with one option, or NULL. */
+static const char *take_option(struct cluster_settings *s, int option, const char *value)
+{
+        uint64_t v = 0;
+
+        switch ((enum cluster_option)option) {
+        case O_DATANODES:
+                if (!number(value, 1, CLUSTER_DATANODES_MAX, false, &v))
+                        return "--datanodes wants a number from 1 to 64";
+                s->datanodes = (unsigned)v;
+                return NULL;
+        case O_NAMENODES:
+                return strcmp(value, "1") == 0
+                               ? NULL
+                               : "--namenodes: only 1 is supported yet";
+        case O_REPLICATION:
+                if (!number(value, 1, 512, false, &v))
+                        return "--replication wants a number from 1 to 512";
+                s->replication = (unsigned)v;
+                return NULL;
+        case O_BLOCK_SIZE:
+                if (!number(value, 512, 1ULL << 36, true, &s->block_size) ||
+                    s->block_size % 512 != 0)
+                        return "--block-size wants a multiple of 512 bytes (K, M, G may follow)";
+                return NULL;
+        case O_MIN_BLOCK:
+                return number(value, 512, 1ULL << 36, true, &s->min_block_size)
+                               ? NULL
+                               : "--min-block-size wants a number of bytes";
+        case O_CHECKPOINT:
+                return number(value, 4096, 1ULL << 40, true, &s->checkpoint_bytes)
+                               ? NULL
+                               : "--checkpoint-bytes wants a number of bytes";
+        case O_BASE_PORT:
+                if (!number(value, 0, 60000, false, &v) || (v > 0 && v < 1024))
+                        return "--base-port wants 0 or a number from 1024 to 60000";
+                s->base_port = (uint16_t)v;
+                return NULL;
+        case O_HADOOP:
+                s->hadoop = strcmp(value, "loopback") == 0;
+                return s->hadoop || strcmp(value, "off") == 0 ? NULL
+                                                              : "--hadoop is off or loopback";
+        case O_RACKS:
+                return cluster_set_racks(s, value) ? NULL : "--racks wants names like /a,/b";
+        case O_NO_AGENTS:
+                s->agents = false;
+                return NULL;
+        case O_DIR:
+        case O_JSON:
+                return NULL;
+        }
+        return "unknown option";
+}
+
+static int cluster_up(const char *dir, const struct cluster_settings *settings)
+{
+        struct bdfs_err err;
+
+        if (cluster_start(dir, settings, &err) != BDFS_OK)
+                return complain(&err);
+        return 0;
+}
+
+int cmd_cluster(struct cli *cli, int argc, char **argv)
+{
+        struct cluster_settings settings;
+        const char *dir = NULL;
+        bool json = cli->json;
+        struct bdfs_err err;
+        int option;
+
+        cluster_default_settings(&settings);
+        optind = 1;
+        while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+                const char *why;
+
+                if (option == '?')
+                        return usage("see above");
+                if (option == O_DIR)
+                        dir = optarg;
+                json = json || option == O_JSON;
+                why = take_option(&settings, option, optarg);
+                if (why != NULL)
+                        return usage(why);
+        }
+        if (optind + 1 != argc)
+                return usage("one of up, status, down is needed");
+        if (dir == NULL)
+                return usage("--dir DIR is needed");
+        if (strcmp(argv[optind], "up") == 0)
+                return cluster_up(dir, &settings);
+        if (strcmp(argv[optind], "status") == 0)
+                return cluster_print(dir, json, stdout, &err) == BDFS_OK ? 0 : complain(&err);
+        if (strcmp(argv[optind], "down") == 0)
+                return cluster_stop(dir, &err) == BDFS_OK ? 0 : complain(&err);
+        return usage("one of up, status, down is needed");
+}

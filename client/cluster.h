@@ -1,0 +1,47 @@
+/*
+ * cluster.h - the processes of a cluster that lives in one directory of one machine.
+ *
+ * DIR/cluster.json     settings, fixed at the first start
+ * DIR/client.conf      what --conf or BDFS_CONF points at
+ * DIR/ROLE-ID/         conf, log, pid, data/ of each process
+ *
+ * Threads: one caller; two `up` at once are kept apart by a lock on DIR.
+ * Errors:  say which process failed and show the end of its log.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/err.h"
+
+#define CLUSTER_DATANODES_MAX 64
+#define CLUSTER_RACKS_MAX 16
+#define CLUSTER_START_MS 60000
+#define CLUSTER_STOP_MS 15000
+
+struct cluster_settings {
+        unsigned datanodes;
+        unsigned replication;
+        uint64_t block_size;
+        uint64_t min_block_size;
+        uint64_t checkpoint_bytes; /* journal bytes that make a checkpoint due */
+        uint16_t base_port;        /* 0: a free range is picked */
+        bool hadoop;               /* the Hadoop ports are open on loopback */
+        bool agents;
+        unsigned racks_n;
+        char racks[CLUSTER_RACKS_MAX][64]; /* datanode i is in rack (i - 1) mod racks_n */
+        char cluster[33];          /* id, 32 hex digits */
+};
+
+void cluster_default_settings(struct cluster_settings *s);
+bool cluster_set_racks(struct cluster_settings *s, const char *list);
+
+/* Make DIR if it is not there (with @settings), start what is not running (with the settings that
+ * DIR has), wait until the cluster takes writes. */
+enum bdfs_status cluster_start(const char *dir, const struct cluster_settings *settings,
+                               struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status cluster_stop(const char *dir, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status cluster_print(const char *dir, bool json, FILE *to, struct bdfs_err *err)
+        BDFS_MUST_CHECK;

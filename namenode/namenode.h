@@ -1,0 +1,65 @@
+/*
+ * namenode.h - one namenode: what its parts share. main.c starts one from a configuration file;
+ * tests and the simulator start several in one process.
+ *
+ * Owner:   struct namenode owns its parts; handlers borrow it.
+ * Threads: the fields are set by namenode_start() and then only read; each part locks for itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+#include "common/os.h"
+#include "namenode/blocks.h"
+#include "namenode/commit.h"
+#include "namenode/journal.h"
+#include "namenode/lease_clock.h"
+#include "namenode/store.h"
+#include "net/identity.h"
+#include "net/rpc_server.h"
+
+#define NAMENODE_GATEWAYS_MAX 16
+
+struct namenode_conf {
+        char *data;              /* directory of the journal: data/journal */
+        char *tables;            /* true directory of LMDB and checkpoints; NULL: data */
+        char *cluster;           /* 32 hex digits */
+        char *listen;            /* address, 127.0.0.1 */
+        bool any_address;        /* the logged override of loopback-only */
+        uint16_t own_port, hadoop_port; /* 0 for hadoop_port: closed (own: a free one) */
+        bool hadoop;             /* the Hadoop port is open */
+        bool hadoop_superuser;   /* the owner's uid is superuser there too */
+        char *gateways;          /* uids that may claim any name, separated by commas */
+        char *supergroup;
+        uint32_t replication;
+        uint64_t block_size, block_size_min;
+        uint64_t checkpoint_bytes;
+        uint32_t safe_mode_permille;
+        int64_t safe_mode_extension_ms;
+        int64_t lease_soft_ms, lease_hard_ms;               /* our clients' */
+        int64_t lease_hadoop_soft_ms, lease_hadoop_hard_ms;
+        int64_t atime_precision_ms;
+};
+
+struct namenode {
+        const struct namenode_conf *conf;
+        uint8_t cluster[16];
+        char pool[64];           /* ExtendedBlockProto.poolId */
+        char owner[OS_NAME_BYTES];
+        int64_t started_wall_ms;
+        struct store *store;
+        struct journal *journal;
+        struct commit *commit;
+        struct blocks *blocks;
+        struct identity *identity;
+        struct lease_clock *leases;
+        struct rpc_server *server;
+        struct os_thread *blocks_thread, *leases_thread;
+};
+
+enum bdfs_status namenode_start(struct namenode **ret, const struct namenode_conf *conf,
+                                struct bdfs_err *err) BDFS_MUST_CHECK;
+uint16_t namenode_port(const struct namenode *nn, enum rpc_listener_kind kind);
+void namenode_stop(struct namenode *nn); /* frees; NULL is fine */

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The habits that can be checked by a machine (make lint). Prints what is wrong and fails.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+fail=0
+bad() { printf '%s\n' "$1"; fail=1; }
+
+parts=(common proto net namenode datanode client fuse exec)
+
+# 1. Who may include whom (docs/architecture.md).
+rules='common: |proto: common|net: common proto|client: common proto net|fuse: common client
+namenode: common proto net|datanode: common proto net|exec: common proto net client'
+while IFS=: read -r dir may; do
+        for f in "$dir"/*.[ch]; do
+                [ -e "$f" ] || continue
+                for inc in $(sed -n 's|^#include "\([a-z]*\)/.*|\1|p' "$f" | sort -u); do
+                        case " $dir $may " in
+                        *" $inc "*) ;;
+                        *) bad "$f includes $inc/, which $dir/ may not" ;;
+                        esac
+                done
+        done
+done < <(printf '%s\n' "$rules" | tr '|' '\n')
+
+# 2. One file knows LMDB, one directory reads the clock and opens sockets and files.
+for f in $(grep -l 'lmdb\.h' */*.[ch] 2>/dev/null); do
+        [ "$f" = namenode/store.c ] || bad "$f includes lmdb.h; only namenode/store.c may"
+done
+seam='\b(clock_gettime|gettimeofday|nanosleep|usleep|sleep|pthread_create|pthread_mutex_lock|accept4?|getrandom)\('
+for d in namenode datanode net proto; do
+        grep -nE "$seam" "$d"/*.[ch] 2>/dev/null | sed 's/$/   <- use the os seam/' | grep . && fail=1
+done
+
+# 3. Functions that should not be used.
+for d in "${parts[@]}"; do
+        grep -nE '\b(strcpy|strcat|sprintf|strtok|atoi|rand|alloca|gets)\(' "$d"/*.[ch] 2>/dev/null &&
+                fail=1
+done
+
+# 4. Lines of at most 100 columns; headers that stand alone.
+for d in "${parts[@]}" tests/unit tests/fuzz tests/lib tests/tools; do
+        for f in "$d"/*.[ch]; do
+                [ -e "$f" ] || continue
+                awk -v f="$f" 'length($0) > 100 {print f ":" NR ": over 100 columns"; e=1} END {exit e}' "$f" || fail=1
+        done
+done
+for h in common/*.h proto/*.h net/*.h namenode/*.h datanode/*.h client/*.h exec/*.h fuse/*.h; do
+        [ -e "$h" ] || continue
+        printf '#include "%s"\n' "$h" |
+                gcc -std=gnu17 -D_GNU_SOURCE -I. -Ibuild/gen $(pkg-config --cflags fuse3 2>/dev/null) \
+                        -Wall -fsyntax-only -x c - 2>/dev/null ||
+                bad "$h does not compile alone"
+done
+
+# 5. Shell scripts parse.
+for s in $(git ls-files '*.sh' .ci/run); do bash -n "$s" || bad "$s does not parse"; done
+
+# 6. Sizes: printed, not judged.
+printf 'files over 500 lines:\n'
+for d in "${parts[@]}"; do
+        for f in "$d"/*.[ch]; do
+                [ -e "$f" ] || continue
+                n=$(wc -l < "$f")
+                [ "$n" -gt 500 ] && printf '  %5d %s\n' "$n" "$f"
+        done
+done
+exit $fail
