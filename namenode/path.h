@@ -19,16 +19,11 @@ struct path {
         size_t n;
 };
 
-/* ---- the edge ---------------------------------------------------------------------------------- */
+/* ---- the edge ------------------------------------------------------------------------------- */
 
-/*
- * How HDFS's methods check the string they are given; each has its own words.
- *
- *      READ     everything that does not make a name: only an absolute path is asked for
- *      MKDIRS   mkdirs and the target of rename: "Invalid path name Invalid file name: ..."
- *      CREATE   create: "Invalid path name ..."
- */
-enum path_use { PATH_READ, PATH_MKDIRS, PATH_CREATE, PATH_RENAME_TARGET };
+/* How HDFS's methods check the string they are given; each has its own words. READ is for all that
+ * make no name: only an absolute path is asked for. */
+enum path_use { PATH_READ, PATH_MKDIRS, PATH_CREATE, PATH_RENAME_TARGET, PATH_LINK };
 
 /* Why path_check() refused: which class a handler must name where the status has another. */
 enum path_fault {
@@ -59,7 +54,7 @@ bool path_under(const struct path *p, const struct path *above);
 bool path_next(const struct path *p, size_t *at, const char **ret, size_t *ret_n);
 size_t path_depth(const struct path *p); /* components; 0 for the root */
 
-/* ---- inside a transaction ------------------------------------------------------------------------ */
+/* ---- inside a transaction ------------------------------------------------------------------- */
 
 struct resolved_step {
         uint64_t id;
@@ -81,7 +76,7 @@ struct resolved {
         const char *name;       /* last component; "" for the root */
         size_t name_n;
         bool raw;               /* came as /.reserved/raw */
-        bool gone;              /* an inode of /.reserved/.inodes does not exist */
+        uint8_t policy;         /* storage policy in force at the last step that was found */
         struct buf text;        /* memory of path, when replaced */
         size_t steps_room;
         struct resolved_step inline_steps[RESOLVED_STEPS_INLINE];
@@ -93,7 +88,8 @@ static inline bool resolved_exists(const struct resolved *r)
         return r->found == r->depth;
 }
 
-/* Walk down from the root; stops at a missing name and at what is no directory. Checks nothing. */
+/* Walk down from the root; stops at a missing name and at what is no directory. Checks nothing.
+ * NOT_FOUND only for /.reserved/.inodes/ID of an inode that is not there. */
 enum bdfs_status path_resolve(struct store_txn *t, const struct path *p, struct resolved *ret,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Up from an inode; NOT_FOUND when it or a directory above it was deleted. */
@@ -101,6 +97,9 @@ enum bdfs_status path_resolve_inode(struct store_txn *t, uint64_t inode, struct 
                                     struct bdfs_err *err) BDFS_MUST_CHECK;
 void resolved_fini(struct resolved *r); /* of zeros or of a failed call too */
 #define AUTO_RESOLVED __attribute__((cleanup(resolved_fini)))
+/* Step down to @name in the last step, a directory: as if it had been part of the path. */
+enum bdfs_status resolved_append(struct store_txn *t, struct resolved *r, const char *name,
+                                 size_t n, struct bdfs_err *err) BDFS_MUST_CHECK;
 
 /* The path's text up to step @i. */
 struct path resolved_path(const struct resolved *r, size_t i);
@@ -108,6 +107,10 @@ struct path resolved_path(const struct resolved *r, size_t i);
 /* Ids of the caller's names; @groups has room for who->groups_n. */
 enum bdfs_status perm_load(struct store_txn *t, const struct ns_caller *who, uint32_t *groups,
                            struct perm_caller *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+
+/* The object's names and its path up to step @i, for a message. */
+enum bdfs_status resolved_text(struct store_txn *t, const struct resolved *r, size_t i,
+                               struct perm_text *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 
 /* What to check, in HDFS's order; zero means no check. */
 struct perm_want {
@@ -117,7 +120,6 @@ struct perm_want {
         bool owner;             /* must own the last */
 };
 
-/* How a path is walked. */
 enum path_walk {
         PATH_WALK_CREATE = 1,   /* a file on the way: NOT_DIRECTORY; else PERMISSION, as HDFS */
         PATH_WALK_NO_FOLLOW = 2 /* a symlink as the last name is what is asked for */
@@ -132,9 +134,9 @@ enum bdfs_status path_permit(struct store_txn *t, const struct resolved *r,
                              const struct perm_caller *c, const struct perm_want *want,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* The text "/a/b" of an inode into @to; NOT_FOUND when it or a directory above it was deleted. */
+/* The text "/a/b" of an inode added to @to; NOT_FOUND when it or a directory above was deleted. */
 enum bdfs_status path_of_inode(struct store_txn *t, uint64_t inode, struct buf *to,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
-/* BDFS_NOT_FOUND when the inode is not (or no longer) in the tree; cheaper than its path. */
+/* NOT_FOUND when the inode is not (or no longer) in the tree; cheaper than its path. */
 enum bdfs_status path_is_attached(struct store_txn *t, const struct inode *inode,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -16,6 +16,8 @@
 #include "common/limits.h"
 #include "namenode/store.h"
 
+#define TABLE_ROW_VERSION 1
+
 #define INODE_ROOT 16385ULL
 #define BLOCK_FIRST 1073741825ULL
 #define STAMP_FIRST 1001ULL
@@ -53,7 +55,7 @@ enum table {
 };
 extern const char *const table_names[TABLE_COUNT];
 
-/* ---- inodes and names -------------------------------------------------------------------------- */
+/* ---- inodes and names ----------------------------------------------------------------------- */
 
 enum inode_type { INODE_FILE = 1, INODE_DIRECTORY = 2, INODE_SYMLINK = 3 };
 
@@ -61,13 +63,13 @@ enum inode_flag {
         INODE_OPEN = 1,        /* a file with a lease: holder, machine and tail are set */
         INODE_RECOVERING = 2,  /* open, and its lease is being recovered */
         INODE_DETACHED = 4,    /* its name is gone; it waits for DeleteSlice or for its handles */
-        INODE_HADOOP_LEASE = 8,/* the holder has Hadoop's soft and hard limits */
 };
 
 /*
  * Invariants (check.c): parent is a directory with an entry of this name, unless DETACHED; the
- * root is its own parent; children is the number of entries; length is the end of the last
- * extent; extents the number of rows; tail is the last extent's block while it is not COMPLETE.
+ * root is its own parent; children is the number of entries; length is not below the end of the
+ * last extent; extents is the number of rows; tail is the last extent's block while it is not
+ * COMPLETE.
  */
 struct inode {
         uint64_t id, parent;
@@ -97,7 +99,8 @@ enum bdfs_status table_put_inode(struct store_txn *t, const struct inode *row,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_del_inode(struct store_txn *t, uint64_t id, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-void inode_encode(const struct inode *row, struct buf *to);
+#define INODE_ROW_BYTES_MAX 512
+size_t inode_encode(const struct inode *row, uint8_t to[INODE_ROW_BYTES_MAX]);
 bool inode_decode(const uint8_t *value, size_t n, struct inode *ret); /* all but the id */
 
 struct entry {
@@ -118,19 +121,24 @@ enum bdfs_status table_get_target(struct store_txn *t, uint64_t symlink, const c
                                   size_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_put_target(struct store_txn *t, uint64_t symlink, const char *target,
                                   size_t n, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_del_target(struct store_txn *t, uint64_t symlink, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 
-/* ---- extents and blocks ------------------------------------------------------------------------ */
+/* ---- extents and blocks --------------------------------------------------------------------- */
 
+/* A hole is a gap between extents, or between the last one and the file's length. */
 struct extent {
         uint64_t inode, offset; /* the key */
         uint64_t length;        /* 0 only for a block of which nothing is known yet */
-        uint64_t block;         /* 0: a hole */
+        uint64_t block;
         uint64_t base;          /* where it begins in the block */
 };
 void extent_key(uint8_t to[16], uint64_t inode, uint64_t offset);
 bool extent_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                    struct extent *ret);
 enum bdfs_status table_put_extent(struct store_txn *t, const struct extent *row,
+                                  struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_del_extent(struct store_txn *t, uint64_t inode, uint64_t offset,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 
 enum block_state { BLOCK_UNDER_CONSTRUCTION = 1, BLOCK_COMMITTED = 2, BLOCK_COMPLETE = 3 };
@@ -158,8 +166,12 @@ struct block_ref {
 };
 void block_ref_key(uint8_t to[24], const struct block_ref *ref);
 bool block_ref_decode(const uint8_t *key, size_t key_n, struct block_ref *ret);
+enum bdfs_status table_put_block_ref(struct store_txn *t, const struct block_ref *ref,
+                                     struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_del_block_ref(struct store_txn *t, const struct block_ref *ref,
+                                     struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- totals ------------------------------------------------------------------------------------ */
+/* ---- totals --------------------------------------------------------------------------------- */
 
 /* Of what is below a directory, itself not counted. */
 struct total {
@@ -186,7 +198,7 @@ enum bdfs_status table_get_class(struct store_txn *t, uint64_t directory, const 
 enum bdfs_status table_put_class(struct store_txn *t, uint64_t directory, const struct class *c,
                                  uint64_t count, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- leases ------------------------------------------------------------------------------------ */
+/* ---- leases --------------------------------------------------------------------------------- */
 
 struct holder {
         uint64_t id;
@@ -198,6 +210,8 @@ enum bdfs_status table_get_holder(struct store_txn *t, const char *name, size_t 
 /* files 0: both rows go. */
 enum bdfs_status table_put_holder(struct store_txn *t, const char *name, size_t n,
                                   const struct holder *row, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_put_holder_name(struct store_txn *t, uint64_t id, const char *name,
+                                       size_t n, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* NUL-terminated. */
 enum bdfs_status table_holder_name(struct store_txn *t, uint64_t id,
                                    char ret[HOLDER_BYTES_MAX + 1], struct bdfs_err *err)
@@ -208,7 +222,7 @@ enum bdfs_status table_del_lease(struct store_txn *t, uint64_t holder, uint64_t 
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 bool lease_decode(const uint8_t *key, size_t key_n, uint64_t *ret_holder, uint64_t *ret_inode);
 
-/* ---- interned names ---------------------------------------------------------------------------- */
+/* ---- interned names ------------------------------------------------------------------------- */
 
 #define NAME_NONE UINT32_MAX /* of a name that no row has: equals no id */
 
@@ -221,7 +235,17 @@ enum bdfs_status table_name_id(struct store_txn *t, const char *name, uint32_t *
 enum bdfs_status table_put_name(struct store_txn *t, uint32_t id, const char *name,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- datanodes --------------------------------------------------------------------------------- */
+/* ---- what waits to be deleted --------------------------------------------------------------- */
+
+enum bdfs_status table_put_doomed(struct store_txn *t, uint64_t inode, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+enum bdfs_status table_del_doomed(struct store_txn *t, uint64_t inode, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* NOT_FOUND: none. */
+enum bdfs_status table_first_doomed(struct store_txn *t, uint64_t *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+
+/* ---- datanodes ------------------------------------------------------------------------------ */
 
 struct node_row {
         uint32_t number;
@@ -239,7 +263,7 @@ enum bdfs_status table_put_node(struct store_txn *t, const struct node_row *row,
 enum bdfs_status table_next_node(struct store_txn *t, uint32_t after, struct node_row *ret,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- meta -------------------------------------------------------------------------------------- */
+/* ---- meta ----------------------------------------------------------------------------------- */
 
 /* What is given out next; they only grow (N6). */
 struct counters {
@@ -255,6 +279,7 @@ struct format {
         uint8_t cluster[CLUSTER_BYTES];
         int64_t time_ms;
         uint64_t block_bytes_min;       /* create refuses less */
+        char pool[64];                  /* block pool's name in messages */
 };
 enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK; /* NOT_FOUND: not formatted */

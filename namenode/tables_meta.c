@@ -1,0 +1,294 @@
+#include "namenode/tables_rows.h"
+
+/* Interned names, datanodes, counters and what formatting wrote. */
+
+/* ---- interned names ------------------------------------------------------------------------- */
+
+static void name_id_key(uint8_t to[5], uint32_t id)
+{
+        to[0] = 'i';
+        put_u32be(to + 1, id);
+}
+
+static size_t name_key(uint8_t to[1 + USER_NAME_BYTES_MAX], const char *name, size_t n)
+{
+        to[0] = 'n';
+        memcpy(to + 1, name, n);
+        return 1 + n;
+}
+
+enum bdfs_status table_name(struct store_txn *t, uint32_t id, const char **ret,
+                            struct bdfs_err *err)
+{
+        uint8_t key[5];
+        const uint8_t *value;
+        size_t n;
+        enum bdfs_status rc;
+
+        name_id_key(key, id);
+        rc = store_get(t, TABLE_NAME, key, sizeof(key), &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        if (n < 2 || value[0] != TABLE_ROW_VERSION || value[n - 1] != '\0' ||
+            memchr(value + 1, 0, n - 2) != NULL)
+                return row_corrupt(TABLE_NAME, err);
+        *ret = (const char *)value + 1;
+        return BDFS_OK;
+}
+
+enum bdfs_status table_name_id(struct store_txn *t, const char *name, uint32_t *ret,
+                               struct bdfs_err *err)
+{
+        uint8_t key[1 + USER_NAME_BYTES_MAX];
+        const uint8_t *value;
+        size_t n = strlen(name), value_n;
+        struct rd r;
+        enum bdfs_status rc;
+
+        *ret = NAME_NONE;
+        if (n > USER_NAME_BYTES_MAX)
+                return BDFS_OK;
+        rc = store_get(t, TABLE_NAME, key, name_key(key, name, n), &value, &value_n, NULL);
+        if (rc == BDFS_NOT_FOUND)
+                return BDFS_OK;
+        if (rc != BDFS_OK)
+                return bdfs_fail(err, rc, "look up the name %s", name);
+        r = row_rd(value, value_n);
+        *ret = rd_u32be(&r);
+        return rd_done(&r) && *ret != NAME_NONE ? BDFS_OK : row_corrupt(TABLE_NAME, err);
+}
+
+enum bdfs_status table_put_name(struct store_txn *t, uint32_t id, const char *name,
+                                struct bdfs_err *err)
+{
+        uint8_t by_id[5], key[1 + USER_NAME_BYTES_MAX];
+        uint8_t value[USER_NAME_BYTES_MAX + 2], id_value[5];
+        size_t n = strlen(name);
+        enum bdfs_status rc;
+
+        BDFS_ASSERT(id != NAME_NONE && n <= USER_NAME_BYTES_MAX);
+        name_id_key(by_id, id);
+        value[0] = TABLE_ROW_VERSION;
+        memcpy(value + 1, name, n + 1);
+        rc = store_put(t, TABLE_NAME, by_id, sizeof(by_id), value, n + 2, err);
+        if (rc != BDFS_OK)
+                return rc;
+        id_value[0] = TABLE_ROW_VERSION;
+        put_u32be(id_value + 1, id);
+        return store_put(t, TABLE_NAME, key, name_key(key, name, n), id_value, sizeof(id_value),
+                         err);
+}
+
+/* ---- datanodes ------------------------------------------------------------------------------ */
+
+static bool node_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
+                        struct node_row *ret)
+{
+        struct rd r = row_rd(value, n);
+        const uint8_t *bytes;
+        uint8_t uuid_n;
+
+        if (key_n != 5 || key[0] != 'i')
+                return false;
+        *ret = (struct node_row){.number = get_u32be(key + 1)};
+        uuid_n = rd_u8(&r);
+        bytes = rd_bytes(&r, uuid_n);
+        if (bytes == NULL || uuid_n > NODE_UUID_BYTES_MAX || memchr(bytes, 0, uuid_n) != NULL)
+                return false;
+        memcpy(ret->uuid, bytes, uuid_n);
+        ret->key_n = rd_u8(&r);
+        bytes = rd_bytes(&r, ret->key_n);
+        if (bytes == NULL || ret->key_n > NODE_KEY_BYTES_MAX)
+                return false;
+        memcpy(ret->key, bytes, ret->key_n);
+        return rd_done(&r);
+}
+
+static void node_key(uint8_t to[5], uint32_t number)
+{
+        to[0] = 'i';
+        put_u32be(to + 1, number);
+}
+
+enum bdfs_status table_get_node(struct store_txn *t, uint32_t number, struct node_row *ret,
+                                struct bdfs_err *err)
+{
+        uint8_t key[5];
+        const uint8_t *value;
+        size_t n;
+        enum bdfs_status rc;
+
+        node_key(key, number);
+        rc = store_get(t, TABLE_NODE, key, sizeof(key), &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        return node_decode(key, sizeof(key), value, n, ret) ? BDFS_OK
+                                                            : row_corrupt(TABLE_NODE, err);
+}
+
+static size_t uuid_key(uint8_t to[1 + NODE_UUID_BYTES_MAX], const char *uuid)
+{
+        size_t n = strnlen(uuid, NODE_UUID_BYTES_MAX);
+
+        to[0] = 'u';
+        memcpy(to + 1, uuid, n);
+        return 1 + n;
+}
+
+enum bdfs_status table_find_node(struct store_txn *t, const char *uuid, struct node_row *ret,
+                                 struct bdfs_err *err)
+{
+        uint8_t key[1 + NODE_UUID_BYTES_MAX];
+        const uint8_t *value;
+        size_t n;
+        struct rd r;
+        uint32_t number;
+        enum bdfs_status rc;
+
+        rc = store_get(t, TABLE_NODE, key, uuid_key(key, uuid), &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        r = row_rd(value, n);
+        number = rd_u32be(&r);
+        if (!rd_done(&r))
+                return row_corrupt(TABLE_NODE, err);
+        return table_get_node(t, number, ret, err);
+}
+
+enum bdfs_status table_put_node(struct store_txn *t, const struct node_row *row,
+                                struct bdfs_err *err)
+{
+        uint8_t key[5], by_uuid[1 + NODE_UUID_BYTES_MAX], number[5];
+        uint8_t value[3 + NODE_UUID_BYTES_MAX + NODE_KEY_BYTES_MAX];
+        size_t uuid_n = strlen(row->uuid);
+        struct row r = {.at = value};
+        enum bdfs_status rc;
+
+        BDFS_ASSERT(uuid_n <= NODE_UUID_BYTES_MAX && row->key_n <= NODE_KEY_BYTES_MAX);
+        node_key(key, row->number);
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_u8(&r, (uint8_t)uuid_n);
+        row_bytes(&r, row->uuid, uuid_n);
+        row_u8(&r, (uint8_t)row->key_n);
+        row_bytes(&r, row->key, row->key_n);
+        rc = store_put(t, TABLE_NODE, key, sizeof(key), value, (size_t)(r.at - value), err);
+        if (rc != BDFS_OK)
+                return rc;
+        number[0] = TABLE_ROW_VERSION;
+        put_u32be(number + 1, row->number);
+        return store_put(t, TABLE_NODE, by_uuid, uuid_key(by_uuid, row->uuid), number,
+                         sizeof(number), err);
+}
+
+enum bdfs_status table_next_node(struct store_txn *t, uint32_t after, struct node_row *ret,
+                                 struct bdfs_err *err)
+{
+        uint8_t from[5];
+        const uint8_t *key, *value;
+        size_t key_n, n;
+        struct store_cursor *c;
+        enum bdfs_status rc;
+
+        if (after == UINT32_MAX)
+                return bdfs_fail(err, BDFS_NOT_FOUND, "no further datanode");
+        rc = store_cursor_open(t, TABLE_NODE, &c, err);
+        if (rc != BDFS_OK)
+                return rc;
+        node_key(from, after + 1);
+        rc = store_cursor_seek(c, from, sizeof(from), err);
+        if (rc == BDFS_OK) {
+                store_cursor_at(c, &key, &key_n, &value, &n);
+                if (key_n > 0 && key[0] != 'i')
+                        rc = bdfs_fail(err, BDFS_NOT_FOUND, "no further datanode");
+                else if (!node_decode(key, key_n, value, n, ret))
+                        rc = row_corrupt(TABLE_NODE, err);
+        }
+        store_cursor_close(c);
+        return rc;
+}
+
+/* ---- meta ----------------------------------------------------------------------------------- */
+
+static const char counters_key[] = "counters";
+static const char format_key[] = "format";
+
+enum bdfs_status table_get_counters(struct store_txn *t, struct counters *ret,
+                                    struct bdfs_err *err)
+{
+        const uint8_t *value;
+        size_t n;
+        struct rd r;
+        enum bdfs_status rc;
+
+        rc = store_get(t, TABLE_META, counters_key, sizeof(counters_key) - 1, &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        r = row_rd(value, n);
+        ret->inode = rd_u64be(&r);
+        ret->block = rd_u64be(&r);
+        ret->stamp = rd_u64be(&r);
+        ret->holder = rd_u64be(&r);
+        ret->name = rd_u32be(&r);
+        ret->node = rd_u32be(&r);
+        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+}
+
+enum bdfs_status table_put_counters(struct store_txn *t, const struct counters *row,
+                                    struct bdfs_err *err)
+{
+        uint8_t value[41];
+        struct row r = {.at = value};
+
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_u64(&r, row->inode);
+        row_u64(&r, row->block);
+        row_u64(&r, row->stamp);
+        row_u64(&r, row->holder);
+        row_u32(&r, row->name);
+        row_u32(&r, row->node);
+        return store_put(t, TABLE_META, counters_key, sizeof(counters_key) - 1, value,
+                         sizeof(value), err);
+}
+
+enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struct bdfs_err *err)
+{
+        const uint8_t *value, *bytes;
+        size_t n;
+        uint8_t pool_n;
+        struct rd r;
+        enum bdfs_status rc;
+
+        rc = store_get(t, TABLE_META, format_key, sizeof(format_key) - 1, &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        r = row_rd(value, n);
+        *ret = (struct format){0};
+        bytes = rd_bytes(&r, sizeof(ret->cluster));
+        if (bytes != NULL)
+                memcpy(ret->cluster, bytes, sizeof(ret->cluster));
+        ret->time_ms = (int64_t)rd_u64be(&r);
+        ret->block_bytes_min = rd_u64be(&r);
+        pool_n = rd_u8(&r);
+        bytes = rd_bytes(&r, pool_n);
+        if (bytes == NULL || pool_n >= sizeof(ret->pool) || !rd_done(&r))
+                return row_corrupt(TABLE_META, err);
+        memcpy(ret->pool, bytes, pool_n);
+        return BDFS_OK;
+}
+
+enum bdfs_status table_put_format(struct store_txn *t, const struct format *row,
+                                  struct bdfs_err *err)
+{
+        uint8_t value[64 + sizeof(row->pool)];
+        size_t pool_n = strlen(row->pool);
+        struct row r = {.at = value};
+
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_bytes(&r, row->cluster, sizeof(row->cluster));
+        row_u64(&r, (uint64_t)row->time_ms);
+        row_u64(&r, row->block_bytes_min);
+        row_u8(&r, (uint8_t)pool_n);
+        row_bytes(&r, row->pool, pool_n);
+        return store_put(t, TABLE_META, format_key, sizeof(format_key) - 1, value,
+                         (size_t)(r.at - value), err);
+}
