@@ -346,11 +346,11 @@ static bool conn_hello(struct rpc_conn *conn)
         return false;
 }
 
-/* Closing with unread bytes would reset the connection and take our last words with it: give the
- * peer a moment to read them and close. */
+/* Closing with unread bytes would reset the connection and take our last words with it: read what
+ * the peer still sends, until it is quiet or closes. */
 static void conn_linger(struct rpc_conn *conn)
 {
-        int64_t deadline_ms = os_mono_ms() + RPC_LINGER_MS;
+        int64_t deadline_ms = os_mono_ms() + RPC_LINGER_MS, quiet_ms;
         uint64_t most = 4 * RPC_REQUEST_BYTES_MAX;
 
         rpc_conn_drain(conn, deadline_ms);
@@ -358,7 +358,10 @@ static void conn_linger(struct rpc_conn *conn)
                 uint8_t waste[4096];
                 size_t got = 0;
 
-                if (os_sock_read_some(conn->sock, waste, sizeof(waste), &got, deadline_ms,
+                quiet_ms = os_mono_ms() + RPC_QUIET_MS;
+                if (quiet_ms > deadline_ms)
+                        quiet_ms = deadline_ms;
+                if (os_sock_read_some(conn->sock, waste, sizeof(waste), &got, quiet_ms,
                                       NULL) != BDFS_OK || got == 0)
                         return;
                 most -= got < most ? got : most;

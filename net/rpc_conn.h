@@ -23,7 +23,8 @@
 #define RPC_FRAME_MS 30000          /* from a frame's first byte to its last */
 #define RPC_STALL_MS 60000          /* a peer that takes none of its answers for so long is gone */
 #define RPC_REFUSE_MS 1000          /* for the first call of a refused caller to come */
-#define RPC_LINGER_MS 1000          /* for the peer to read why it is being disconnected */
+#define RPC_LINGER_MS 1000          /* for a peer to stop sending before it is closed */
+#define RPC_QUIET_MS 50             /* without a byte it has stopped */
 #define RPC_PAUSE_BYTES (1 * MIB)   /* of unread answers: no further request is read */
 #define RPC_KEEP_BYTES (256 * KIB)  /* larger answer buffers are given back when empty */
 #define RPC_LOG_EVERY_MS 1000

@@ -409,7 +409,7 @@ static inline uint64_t raw_value(const struct ipc_response *r)
 }
 
 /* The connection ends within @ms, with nothing more to read. */
-static inline void raw_expect_end(struct os_sock *s, int64_t ms)
+static inline void raw_wants_end(struct os_sock *s, int64_t ms)
 {
         uint8_t byte;
         size_t got = 0;
