@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#define BDFS_VERSION "0.1.0"
+
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
@@ -15,6 +17,7 @@
 #define NAME_BYTES_MAX 255
 #define PATH_BYTES_MAX 8000
 #define PATH_DEPTH_MAX 1000
+
 #define USER_NAME_BYTES_MAX 255
 #define SYMLINK_BYTES_MAX 4096
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/conf.h"
 #include "common/limits.h"
 #include "common/os.h"
 #include "namenode/blocks.h"
@@ -21,42 +22,49 @@
 #include "net/rpc_server.h"
 
 #define NAMENODE_GATEWAYS_MAX 16
+#define NAMENODE_SERVICES 5
+
+struct background;
 
 struct namenode_conf {
-        char *data;              /* directory of the journal: data/journal */
-        char *tables;            /* true directory of LMDB and checkpoints; NULL: data */
+        char *data;              /* directory: data/journal, and the tables unless said below */
+        char *tables;            /* true directory of LMDB and checkpoints; "": data */
         char *cluster;           /* 32 hex digits */
         char *listen;            /* address, 127.0.0.1 */
         bool any_address;        /* the logged override of loopback-only */
-        uint16_t own_port, hadoop_port; /* 0 for hadoop_port: closed (own: a free one) */
+        int64_t own_port, hadoop_port; /* 0: a free one */
         bool hadoop;             /* the Hadoop port is open */
         bool hadoop_superuser;   /* the owner's uid is superuser there too */
-        char *gateways;          /* uids that may claim any name, separated by commas */
+        struct conf_list gateways; /* uids that may claim any name */
         char *supergroup;
-        uint32_t replication;
-        uint64_t block_size, block_size_min;
-        uint64_t checkpoint_bytes;
-        uint32_t safe_mode_permille;
-        int64_t safe_mode_extension_ms;
+        int64_t replication, block_size, block_size_min;
+        int64_t checkpoint_bytes;
+        int64_t safe_mode_permille, safe_mode_extension_ms;
         int64_t lease_soft_ms, lease_hard_ms;               /* our clients' */
         int64_t lease_hadoop_soft_ms, lease_hadoop_hard_ms;
         int64_t atime_precision_ms;
 };
+extern const struct conf_key namenode_conf_table[];
+extern const size_t namenode_conf_table_n;
 
 struct namenode {
         const struct namenode_conf *conf;
+        const char *tables_dir;
         uint8_t cluster[16];
         char pool[64];           /* ExtendedBlockProto.poolId */
         char owner[OS_NAME_BYTES];
         int64_t started_wall_ms;
         struct store *store;
+        bool fresh;              /* the store was empty when opened */
         struct journal *journal;
         struct commit *commit;
         struct blocks *blocks;
         struct identity *identity;
         struct lease_clock *leases;
+        struct background *background;
         struct rpc_server *server;
-        struct os_thread *blocks_thread, *leases_thread;
+        struct rpc_service services[NAMENODE_SERVICES];
+        struct os_thread *blocks_thread;
 };
 
 enum bdfs_status namenode_start(struct namenode **ret, const struct namenode_conf *conf,

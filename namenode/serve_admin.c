@@ -15,10 +15,10 @@ static void get_server_defaults(void *context, struct rpc_call *call)
         Hadoop__GetServerDefaultsResponseProto r = HADOOP__GET_SERVER_DEFAULTS_RESPONSE_PROTO__INIT;
         Hadoop__FsServerDefaultsProto d = HADOOP__FS_SERVER_DEFAULTS_PROTO__INIT;
 
-        d.blocksize = nn->conf->block_size;
+        d.blocksize = (uint64_t)nn->conf->block_size;
         d.bytesperchecksum = 512;
         d.writepacketsize = 65536;
-        d.replication = nn->conf->replication;
+        d.replication = (uint32_t)nn->conf->replication;
         d.filebuffersize = 4096;
         d.has_checksumtype = 1;
         d.checksumtype = HADOOP__CHECKSUM_TYPE_PROTO__CHECKSUM_CRC32C;

@@ -1,0 +1,46 @@
+/* The namenode's configuration (docs/operations.md has the prose). */
+#include "namenode/namenode.h"
+
+#define C struct namenode_conf
+
+const struct conf_key namenode_conf_table[] = {
+        {"data", CONF_STRING(C, data), NULL, 1, 400, "directory of journal and tables"},
+        {"tables", CONF_STRING(C, tables), "", 0, 400,
+         "directory of tables and checkpoints when it is not the data directory"},
+        {"cluster", CONF_STRING(C, cluster), NULL, 32, 32, "id of the cluster, 32 hex digits"},
+        {"listen", CONF_STRING(C, listen), "127.0.0.1", 1, 45, "address of the listeners"},
+        {"any_address", CONF_BOOL(C, any_address), "no", 0, 0,
+         "allow a listen address that is not loopback, though frames are not encrypted"},
+        {"own_port", CONF_INT(C, own_port), "9000", 0, 65535, "port for bdfs peers"},
+        {"hadoop", CONF_BOOL(C, hadoop), "no", 0, 0, "open the Hadoop port"},
+        {"hadoop_port", CONF_INT(C, hadoop_port), "9001", 0, 65535, "port for Hadoop clients"},
+        {"hadoop_superuser", CONF_BOOL(C, hadoop_superuser), "no", 0, 0,
+         "the uid that owns the cluster is superuser on the Hadoop port too"},
+        {"gateways", CONF_LIST(C, gateways), "", 0, NAMENODE_GATEWAYS_MAX,
+         "uids, besides root, that may speak for any user"},
+        {"supergroup", CONF_STRING(C, supergroup), "supergroup", 1, 255,
+         "group whose members are superusers"},
+        {"replication", CONF_INT(C, replication), "3", 1, REPLICATION_MAX,
+         "copies of a block when the client does not say"},
+        {"block_size", CONF_BYTES(C, block_size), "128M", BLOCK_BYTES_MIN, BLOCK_BYTES_MAX,
+         "bytes of a block when the client does not say"},
+        {"block_size_min", CONF_BYTES(C, block_size_min), "1M", BLOCK_BYTES_MIN, BLOCK_BYTES_MAX,
+         "smallest block size that a file may have; fixed when the cluster is made"},
+        {"checkpoint_bytes", CONF_BYTES(C, checkpoint_bytes), "256M", 4096, 1LL << 40,
+         "journal bytes that make a checkpoint due"},
+        {"safe_mode_permille", CONF_INT(C, safe_mode_permille), "999", 0, 1000,
+         "share of blocks that must be reported before safe mode ends"},
+        {"safe_mode_extension", CONF_MS(C, safe_mode_extension_ms), "0", 0, 3600000,
+         "how long safe mode lasts after that"},
+        {"lease_soft", CONF_MS(C, lease_soft_ms), "30s", 100, 86400000,
+         "silence after which others may take a bdfs client's lease"},
+        {"lease_hard", CONF_MS(C, lease_hard_ms), "2m", 100, 86400000,
+         "silence after which the namenode takes it"},
+        {"lease_hadoop_soft", CONF_MS(C, lease_hadoop_soft_ms), "1m", 100, 86400000,
+         "the same for Hadoop clients"},
+        {"lease_hadoop_hard", CONF_MS(C, lease_hadoop_hard_ms), "20m", 100, 86400000,
+         "the same for Hadoop clients"},
+        {"atime_precision", CONF_MS(C, atime_precision_ms), "1h", 0, 365LL * 86400000,
+         "how old an access time gets before a read moves it; 0: never"},
+};
+const size_t namenode_conf_table_n = sizeof(namenode_conf_table) / sizeof(namenode_conf_table[0]);
