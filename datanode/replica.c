@@ -45,6 +45,7 @@ enum bdfs_status replica_create(struct replica **ret, const char *path, const st
                                           .state = REPLICA_FILE_RECEIVING,
                                           .type = type,
                                           .sequence = 1};
+        r->block = id->block;
         memcpy(r->state.cluster, id->cluster, sizeof(id->cluster));
         replica_state_encode(&r->state, pages);
         rc = os_file_open(&r->file, path, OS_READ | OS_WRITE | OS_CREATE | OS_EXCLUSIVE, err);
@@ -81,6 +82,7 @@ static enum bdfs_status read_state(struct replica *r, const struct replica_id *i
                 return bdfs_fail(err, BDFS_CORRUPT, "it is block %" PRIu64, r->state.block);
         if (memcmp(r->state.cluster, id->cluster, sizeof(id->cluster)) != 0)
                 return bdfs_fail(err, BDFS_CORRUPT, "it belongs to another cluster");
+        r->block = id->block;
         r->page_synced = page; /* as far as anybody knows: the next one goes over the other */
         return BDFS_OK;
 }
@@ -153,6 +155,16 @@ bool replica_wait(struct replica *r, uint64_t length, int64_t deadline_ms)
                 if (!os_cond_wait(&r->changed, &r->lock, deadline_ms))
                         break;
         return r->visible >= length;
+}
+
+bool replica_wait_idle(struct replica *r, int64_t deadline_ms)
+{
+        AUTO_LOCK(&r->lock);
+
+        while (r->busy)
+                if (!os_cond_wait(&r->changed, &r->lock, deadline_ms))
+                        break;
+        return !r->busy;
 }
 
 enum bdfs_status replica_seize(struct replica *r, struct bdfs_err *err)

@@ -54,6 +54,8 @@ struct os_file *replica_file(struct replica *r); /* for os_sock_send_file() and 
 void replica_show(struct replica *r, uint64_t length);
 /* Wait until @length bytes are visible, or nothing more will come; true when they are. */
 bool replica_wait(struct replica *r, uint64_t length, int64_t deadline_ms);
+/* Wait until nobody writes; true when so. */
+bool replica_wait_idle(struct replica *r, int64_t deadline_ms);
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
@@ -114,6 +116,7 @@ enum bdfs_status replica_verify(struct replica *r, replica_pace *pace, void *arg
 /* Verify a replica that has no writer, make it RECOVERING at the verified length, and sync. */
 enum bdfs_status replica_recover(struct replica *r, uint64_t *ret_length, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-/* Cut a RECOVERING replica to @length, give it @stamp, seal and sync. INVALID: it is shorter. */
+/* Cut a RECOVERING replica (or a sealed one: of a file that is recovered some nodes may have been
+ * done) to @length, give it @stamp, seal and sync. INVALID: it is shorter. */
 enum bdfs_status replica_cut(struct replica *r, uint64_t stamp, uint64_t length,
                              struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -13,21 +13,22 @@
 
 struct replica {
         struct os_file *file; /* fixed */
+        uint64_t block;       /* fixed */
         struct os_mutex lock;
         struct os_cond changed; /* more is visible, or the writer went away */
-        /* guarded by: lock; but only whoever holds `busy` changes anything in here except visible */
+        /* guarded by: lock; only whoever is busy changes anything in here but visible */
         struct replica_state state;
         uint64_t visible;
         unsigned page_synced;
         bool busy;   /* has a writer or is in recovery */
         bool failed; /* a write or sync failed: no more of them */
 
-        /* dataset.c's, guarded by dataset.lock */
+        bool name_durable; /* dataset's; whoever is busy */
+        uint32_t volume;   /* dataset's; fixed once it is listed */
+        /* guarded by: dataset.lock */
         struct replica *next, *older, *newer;
         unsigned users;
-        bool listed;       /* in the table of open replicas */
-        bool name_durable;
-        uint32_t volume;
+        bool listed; /* in the table of open replicas */
         struct os_sock *writer_sock; /* to interrupt the one who writes */
 };
 

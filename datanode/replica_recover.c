@@ -12,6 +12,7 @@
 
 struct prefix {
         struct replica *replica;
+        enum crc_type type;
         struct replica_state state[REPLICA_STATE_PAGES];
         bool valid[REPLICA_STATE_PAGES];
         uint8_t page[REPLICA_PAGE_BYTES];
@@ -31,14 +32,14 @@ static enum bdfs_status read_pages(struct prefix *p, struct bdfs_err *err)
                         return rc;
                 p->valid[i] = got == sizeof(p->page) &&
                               replica_state_decode(p->page, &p->state[i], NULL) == BDFS_OK &&
-                              p->state[i].block == p->replica->state.block;
+                              p->state[i].block == p->replica->block;
         }
         return BDFS_OK;
 }
 
 static bool data_ok(struct prefix *p, const uint8_t *sums, size_t n)
 {
-        return crc_verify_chunks(p->replica->state.type, p->chunk, n, REPLICA_SUM_EVERY, sums) < 0;
+        return crc_verify_chunks(p->type, p->chunk, n, REPLICA_SUM_EVERY, sums) < 0;
 }
 
 /* Bytes of @chunk that verify: all, the best of the state pages' records, or none. */
@@ -55,7 +56,7 @@ static enum bdfs_status chunk_length(struct prefix *p, uint64_t chunk, size_t *r
                 return rc;
         *ret = 0;
         if (got == sizeof(p->chunk) && offset + got <= p->cap &&
-            replica_record_at(p->page, p->replica->state.block, chunk, &record, NULL) == BDFS_OK &&
+            replica_record_at(p->page, p->replica->block, chunk, &record, NULL) == BDFS_OK &&
             record.length == sizeof(p->chunk) && data_ok(p, record.sums, sizeof(p->chunk)))
                 *ret = sizeof(p->chunk);
         for (unsigned i = 0; i < REPLICA_STATE_PAGES && *ret < sizeof(p->chunk); i++) {
@@ -112,12 +113,16 @@ enum bdfs_status replica_verify(struct replica *r, replica_pace *pace, void *arg
                 return bdfs_fail(err, BDFS_NO_MEMORY, "verify: out of memory");
         replica_look(r, &view);
         p->replica = r;
+        p->type = view.type;
         p->cap = view.state == REPLICA_FILE_FINALIZED ? view.length : UINT64_MAX;
         rc = longest(p, pace, arg, &length, err);
         if (rc == BDFS_OK)
-                for (unsigned i = 0; i < REPLICA_STATE_PAGES; i++)
-                        if (p->valid[i] && p->state[i].synced > least && p->state[i].synced <= p->cap)
-                                least = p->state[i].synced;
+                for (unsigned i = 0; i < REPLICA_STATE_PAGES; i++) {
+                        uint64_t synced = p->state[i].synced;
+
+                        if (p->valid[i] && synced > least && synced <= p->cap)
+                                least = synced;
+                }
         if (rc == BDFS_OK && view.state == REPLICA_FILE_FINALIZED && view.sure)
                 least = view.length;
         if (rc == BDFS_OK)
@@ -210,7 +215,8 @@ static enum bdfs_status cut(struct replica *r, uint64_t stamp, uint64_t length,
         struct replica_state next = r->state;
         enum bdfs_status rc;
 
-        if (next.state != REPLICA_FILE_RECOVERING || length > next.length)
+        if ((next.state != REPLICA_FILE_RECOVERING && next.state != REPLICA_FILE_FINALIZED) ||
+            length > next.length)
                 return bdfs_fail(err, BDFS_INVALID, "block %" PRIu64 " is not to be sealed at %"
                                  PRIu64 ": state %d, %" PRIu64 " bytes", next.block, length,
                                  (int)next.state, next.length);

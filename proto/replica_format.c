@@ -116,7 +116,7 @@ static bool state_ok(const struct replica_state *s, uint32_t version, uint32_t s
 {
         return version == REPLICA_VERSION && sum_every == REPLICA_SUM_EVERY &&
                (s->state == REPLICA_FILE_RECEIVING || s->state == REPLICA_FILE_RECOVERING ||
-                s->state == REPLICA_FILE_FINALIZED) &&
+                s->state == REPLICA_FILE_FINALIZED || s->state == REPLICA_FILE_CORRUPT) &&
                (s->type == CRC_CRC32 || s->type == CRC_CRC32C) && s->block != 0 &&
                s->length <= BLOCK_BYTES_MAX && s->synced <= s->length;
 }

@@ -55,11 +55,12 @@ static_assert(REPLICA_GROUP_CHUNKS * REPLICA_RECORD_BYTES <= REPLICA_PAGE_BYTES,
  * with ERROR_UNSUPPORTED, and READ_BLOCK on the same socket serves it. */
 #define REPLICA_OP_PASS_FILE 192
 
-/* The numbers of ReplicaState that a file can be in. */
+/* The numbers of ReplicaState that a file can say. */
 enum replica_file_state {
         REPLICA_FILE_RECEIVING = 1,
         REPLICA_FILE_RECOVERING = 3,
         REPLICA_FILE_FINALIZED = 4,
+        REPLICA_FILE_CORRUPT = 5, /* proven bad by its own bytes */
 };
 
 enum replica_record_flags { REPLICA_RECORD_LZ4 = 1, REPLICA_RECORD_ENCRYPTED = 2 };

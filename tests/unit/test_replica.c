@@ -345,7 +345,8 @@ struct model {
 
 static void step_add(struct fixture *f, struct replica_writer *w, struct model *m)
 {
-        static const size_t usual[] = {64512, 65536, 1, 511, 512, 513, 4096, 100, 7, 300000, 1 << 20};
+        static const size_t usual[] = {64512, 65536, 1,   511, 512,    513,
+                                       4096,  100,   7,   300000, 1 << 20};
         size_t n = usual[rnd(f, sizeof(usual) / sizeof(usual[0]))];
         uint64_t offset = m->n;
         static uint8_t sums[(2 << 20) / 128];
@@ -521,7 +522,6 @@ static void recovery_keeps_what_verifies_and_seals_at_a_length(void **state)
                 assert_int_equal(view.state, REPLICA_FILE_FINALIZED);
                 assert_int_equal(view.stamp, 2000);
                 assert_true(view.sure);
-                assert_int_equal(replica_cut(r, 2001, 0, &err), BDFS_INVALID);
                 ok(replica_close(r, &err), &err);
                 assert_int_equal(read_all(f, &got, &got_n), BDFS_OK);
                 assert_int_equal(got_n, cut);

@@ -1,0 +1,488 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/log.h"
+#include "datanode/dataset_inside.h"
+
+#define STATE(name) BDFS__REPLICA_STATE__REPLICA_##name
+
+/* ---- open replicas ------------------------------------------------------------------------ */
+
+static struct replica **bucket_of(struct dataset *ds, uint64_t block)
+{
+        return &ds->open[(block ^ block >> 10) % OPEN_BUCKETS];
+}
+
+static void idle_remove(struct dataset *ds, struct replica *r)
+{
+        *(r->newer != NULL ? &r->newer->older : &ds->newest) = r->older;
+        *(r->older != NULL ? &r->older->newer : &ds->oldest) = r->newer;
+        r->older = r->newer = NULL;
+        ds->idle_n--;
+}
+
+static void idle_add(struct dataset *ds, struct replica *r)
+{
+        r->older = ds->newest;
+        r->newer = NULL;
+        *(ds->newest != NULL ? &ds->newest->newer : &ds->oldest) = r;
+        ds->newest = r;
+        ds->idle_n++;
+}
+
+struct replica *dataset_find_open(struct dataset *ds, uint64_t block)
+{
+        struct replica *r = *bucket_of(ds, block);
+
+        while (r != NULL && r->block != block)
+                r = r->next;
+        if (r != NULL && r->users++ == 0)
+                idle_remove(ds, r);
+        return r;
+}
+
+void dataset_list(struct dataset *ds, struct replica *r)
+{
+        struct replica **b = bucket_of(ds, r->block);
+
+        BDFS_ASSERT(!r->listed);
+        r->next = *b;
+        *b = r;
+        r->listed = true;
+}
+
+void dataset_unlist(struct dataset *ds, struct replica *r)
+{
+        struct replica **at = bucket_of(ds, r->block);
+
+        if (!r->listed)
+                return;
+        while (*at != r)
+                at = &(*at)->next;
+        *at = r->next;
+        r->listed = false;
+        if (r->users == 0)
+                idle_remove(ds, r);
+}
+
+static void close_quietly(struct replica *r)
+{
+        struct bdfs_err err;
+
+        if (replica_close(r, &err) != BDFS_OK) /* what was promised of it was synced */
+                log_warn("replica closed badly error=%s", err.text);
+}
+
+void dataset_put(struct dataset *ds, struct replica *r)
+{
+        struct replica *drop = NULL;
+
+        if (r == NULL)
+                return;
+        os_mutex_lock(&ds->lock);
+        BDFS_ASSERT(r->users > 0);
+        if (--r->users == 0 && !r->listed) {
+                drop = r;
+        } else if (r->users == 0) {
+                idle_add(ds, r);
+                if (ds->idle_n > OPEN_IDLE_MAX) {
+                        drop = ds->oldest;
+                        dataset_unlist(ds, drop);
+                }
+        }
+        os_mutex_unlock(&ds->lock);
+        if (drop != NULL)
+                close_quietly(drop);
+}
+
+/* ---- index and log ------------------------------------------------------------------------ */
+
+static struct report_change change_of(const struct replica_entry *e)
+{
+        return (struct report_change){.block = e->block,
+                                      .stamp = e->stamp,
+                                      .length = e->length,
+                                      .state = e->state};
+}
+
+static void uncount(struct dataset *ds, const struct replica_entry *e)
+{
+        ds->counts[e->volume].used -= e->length;
+        ds->counts[e->volume].replicas--;
+}
+
+static void count(struct dataset *ds, const struct replica_entry *e)
+{
+        ds->counts[e->volume].used += e->length;
+        ds->counts[e->volume].replicas++;
+}
+
+enum bdfs_status dataset_set(struct dataset *ds, const struct replica_entry *now,
+                             uint64_t *ret_change, struct bdfs_err *err)
+{
+        struct replica_entry *there = replica_index_find(ds->index, now->block);
+        struct report_change after = change_of(now), before = {0};
+        struct replica_entry was = {0};
+
+        if (there != NULL) {
+                was = *there;
+                before = change_of(&was);
+        }
+        if (now->state == STATE(GONE)) {
+                replica_index_remove(ds->index, now->block);
+        } else if (there != NULL) {
+                *there = *now;
+        } else {
+                enum bdfs_status rc = replica_index_put(ds->index, now, err);
+
+                if (rc != BDFS_OK)
+                        return rc;
+        }
+        if (was.block != 0)
+                uncount(ds, &was);
+        if (now->state != STATE(GONE))
+                count(ds, now);
+        *ret_change = report_log_add(ds->log, &before, &after);
+        return BDFS_OK;
+}
+
+uint64_t dataset_update(struct dataset *ds, struct replica_entry *e,
+                        const struct replica_view *view, unsigned state)
+{
+        struct replica_entry now = *e;
+        uint64_t change = 0;
+        enum bdfs_status rc;
+
+        now.stamp = view->stamp;
+        now.length = state == STATE(RECEIVING) ? view->visible : view->length;
+        now.state = (uint8_t)state;
+        rc = dataset_set(ds, &now, &change, NULL);
+        BDFS_ASSERT(rc == BDFS_OK); /* nothing is allocated for an entry that is there */
+        return change;
+}
+
+bool dataset_find(struct dataset *ds, uint64_t block, struct replica_entry *ret)
+{
+        AUTO_LOCK(&ds->lock);
+        const struct replica_entry *e = replica_index_find(ds->index, block);
+        struct replica *r = *bucket_of(ds, block);
+        struct replica_view view;
+
+        if (e == NULL)
+                return false;
+        *ret = *e;
+        while (r != NULL && r->block != block)
+                r = r->next;
+        if (r != NULL && e->state == STATE(RECEIVING)) {
+                replica_look(r, &view);
+                ret->length = view.visible;
+        }
+        return true;
+}
+
+/* ---- taking ------------------------------------------------------------------------------- */
+
+static struct replica_id id_of(const struct dataset *ds, uint64_t block, uint64_t stamp)
+{
+        struct replica_id id = {.block = block, .stamp = stamp};
+
+        memcpy(id.cluster, ds->identity.cluster, sizeof(id.cluster));
+        return id;
+}
+
+/* Somebody may have opened it, or deleted it, in the meantime. */
+static struct replica *list_opened(struct dataset *ds, struct replica *mine,
+                                   const struct replica_entry *e, struct replica **ret_drop)
+{
+        AUTO_LOCK(&ds->lock);
+        const struct replica_entry *now = replica_index_find(ds->index, e->block);
+        struct replica *theirs;
+
+        *ret_drop = mine;
+        if (now == NULL || now->volume != e->volume)
+                return NULL;
+        theirs = dataset_find_open(ds, e->block);
+        if (theirs != NULL)
+                return theirs;
+        *ret_drop = NULL;
+        mine->volume = e->volume;
+        mine->users = 1;
+        mine->name_durable = e->state == STATE(FINALIZED);
+        if (e->state == STATE(RECEIVING) && e->length <= mine->state.length)
+                mine->visible = e->length;
+        dataset_list(ds, mine);
+        return mine;
+}
+
+enum bdfs_status dataset_take(struct dataset *ds, uint64_t block, struct replica **ret,
+                              struct replica_entry *ret_entry, struct bdfs_err *err)
+{
+        struct replica_id id = id_of(ds, block, 0);
+        const struct replica_entry *e;
+        struct replica *r = NULL, *drop;
+        char path[VOLUME_PATH_BYTES];
+        enum bdfs_status rc;
+
+        os_mutex_lock(&ds->lock);
+        e = replica_index_find(ds->index, block);
+        if (e != NULL) {
+                *ret_entry = *e;
+                r = dataset_find_open(ds, block);
+        }
+        os_mutex_unlock(&ds->lock);
+        if (e == NULL)
+                return bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64 " is not here",
+                                 block);
+        if (r != NULL) {
+                *ret = r;
+                return BDFS_OK;
+        }
+        volume_path(ds->volumes[ret_entry->volume], block, path);
+        rc = replica_open(&r, path, &id, err);
+        if (rc != BDFS_OK)
+                return rc;
+        *ret = list_opened(ds, r, ret_entry, &drop);
+        if (drop != NULL)
+                close_quietly(drop);
+        return *ret != NULL ? BDFS_OK : bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64
+                                                  " was deleted", block);
+}
+
+enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_least,
+                             struct replica **ret, struct bdfs_err *err)
+{
+        struct replica_entry e;
+        enum bdfs_status rc = dataset_take(ds, block, ret, &e, err);
+
+        if (rc == BDFS_CORRUPT || rc == BDFS_NOT_FOUND) {
+                dataset_corrupt(ds, block, err);
+                return bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64 " is corrupt here",
+                                 block);
+        }
+        if (rc != BDFS_OK)
+                return rc;
+        if (e.state == STATE(WAITING) || e.state == STATE(CORRUPT))
+                rc = bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64 " is %s here", block,
+                               e.state == STATE(CORRUPT) ? "corrupt" : "waiting for recovery");
+        else if (e.stamp < stamp_least)
+                rc = bdfs_fail(err, BDFS_STALE_GENSTAMP, "block %" PRIu64 " has stamp %" PRIu64
+                               " here, asked for %" PRIu64, block, e.stamp, stamp_least);
+        if (rc != BDFS_OK) {
+                dataset_put(ds, *ret);
+                *ret = NULL;
+        }
+        return rc;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+struct load {
+        struct dataset *ds;
+        uint32_t volume;
+        size_t waiting, corrupt;
+};
+
+/* Sealed, but the proof that the sync was over is missing: look at the bytes, then sync anew. */
+static unsigned settle(struct volume *v, struct replica *r, const struct replica_view *view,
+                       struct bdfs_err *err)
+{
+        uint64_t length = 0;
+        enum bdfs_status rc = replica_verify(r, NULL, NULL, &length, err);
+        struct replica_state same;
+
+        if (rc == BDFS_CORRUPT)
+                return STATE(CORRUPT);
+        if (rc != BDFS_OK || length != view->length)
+                return STATE(WAITING);
+        rc = replica_seize(r, err);
+        BDFS_ASSERT(rc == BDFS_OK); /* nobody else knows of it */
+        same = r->state;
+        rc = replica_put_sealed(r, &same, err);
+        replica_yield(r);
+        if (rc == BDFS_OK)
+                rc = volume_sync_name(v, r->block, err);
+        return rc == BDFS_OK ? STATE(FINALIZED) : STATE(WAITING);
+}
+
+static unsigned state_at_start(struct volume *v, struct replica *r, struct replica_view *view,
+                               struct bdfs_err *err)
+{
+        replica_look(r, view);
+        if (view->state == REPLICA_FILE_CORRUPT)
+                return STATE(CORRUPT);
+        if (view->state == REPLICA_FILE_RECOVERING)
+                return STATE(RECOVERING);
+        if (view->state == REPLICA_FILE_RECEIVING)
+                return STATE(WAITING);
+        return view->sure ? STATE(FINALIZED) : settle(v, r, view, err);
+}
+
+static enum bdfs_status load_one(void *arg, uint64_t block, struct bdfs_err *err)
+{
+        struct load *l = arg;
+        struct replica_id id = id_of(l->ds, block, 0);
+        struct replica_entry e = {.block = block, .volume = l->volume, .state = STATE(CORRUPT)};
+        struct report_change there;
+        struct replica_view view;
+        struct replica *r;
+        char path[VOLUME_PATH_BYTES];
+        enum bdfs_status rc;
+
+        volume_path(l->ds->volumes[l->volume], block, path);
+        if (replica_index_find(l->ds->index, block) != NULL) {
+                log_warn("second replica ignored block=%" PRIu64 " file=%s", block, path);
+                return BDFS_OK;
+        }
+        rc = replica_open(&r, path, &id, err);
+        if (rc == BDFS_NO_MEMORY)
+                return rc;
+        if (rc == BDFS_OK) {
+                e.state = (uint8_t)state_at_start(l->ds->volumes[l->volume], r, &view, err);
+                e.stamp = view.stamp;
+                e.length = view.length;
+                close_quietly(r);
+        }
+        l->waiting += e.state == STATE(WAITING);
+        l->corrupt += e.state == STATE(CORRUPT);
+        if (e.state == STATE(CORRUPT))
+                log_error("replica is corrupt block=%" PRIu64 " error=%s", block, err->text);
+        rc = replica_index_put(l->ds->index, &e, err);
+        if (rc != BDFS_OK)
+                return rc;
+        count(l->ds, &e);
+        there = change_of(&e);
+        report_log_count(l->ds->log, &there);
+        return BDFS_OK;
+}
+
+static enum bdfs_status load_volume(struct dataset *ds, uint32_t volume, struct bdfs_err *err)
+{
+        struct load l = {.ds = ds, .volume = volume};
+        size_t strange = 0;
+        int64_t begun = os_mono_ms();
+        enum bdfs_status rc = volume_list(ds->volumes[volume], load_one, &l, &strange, err);
+
+        if (rc != BDFS_OK)
+                return bdfs_wrap(err, "load %s", volume_dir(ds->volumes[volume]));
+        log_info("volume loaded dir=%s replicas=%" PRIu64 " waiting=%zu corrupt=%zu strange=%zu"
+                 " ms=%" PRId64, volume_dir(ds->volumes[volume]), ds->counts[volume].replicas,
+                 l.waiting, l.corrupt, strange, os_mono_ms() - begun);
+        return BDFS_OK;
+}
+
+enum bdfs_status dataset_open(struct dataset **ret, const struct dataset_config *config,
+                              struct bdfs_err *err)
+{
+        struct dataset *ds = calloc(1, sizeof(*ds));
+        enum bdfs_status rc = BDFS_OK;
+
+        if (ds == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "dataset: out of memory");
+        os_mutex_init(&ds->lock);
+        ds->space_floor = config->space_floor;
+        memcpy(ds->identity.cluster, config->cluster, sizeof(config->cluster));
+        ds->index = replica_index_new();
+        ds->log = report_log_new();
+        if (ds->index == NULL || ds->log == NULL)
+                rc = bdfs_fail(err, BDFS_NO_MEMORY, "dataset: out of memory");
+        else if (config->dirs_n == 0 || config->dirs_n > DATASET_VOLUMES_MAX)
+                rc = bdfs_fail(err, BDFS_INVALID, "there must be 1 to %d data directories",
+                               DATASET_VOLUMES_MAX);
+        for (size_t i = 0; rc == BDFS_OK && i < config->dirs_n; i++) {
+                rc = volume_open(&ds->volumes[i], config->dirs[i], &ds->identity, err);
+                ds->volumes_n += rc == BDFS_OK;
+        }
+        for (uint32_t i = 0; rc == BDFS_OK && i < ds->volumes_n; i++)
+                rc = load_volume(ds, i, err);
+        if (rc != BDFS_OK) {
+                dataset_close(ds);
+                return rc;
+        }
+        *ret = ds;
+        return BDFS_OK;
+}
+
+void dataset_close(struct dataset *ds)
+{
+        if (ds == NULL)
+                return;
+        while (ds->newest != NULL) {
+                struct replica *r = ds->newest;
+
+                dataset_unlist(ds, r);
+                close_quietly(r);
+        }
+        for (size_t i = 0; i < OPEN_BUCKETS; i++)
+                BDFS_ASSERT(ds->open[i] == NULL);
+        for (size_t i = 0; i < ds->volumes_n; i++)
+                volume_close(ds->volumes[i]);
+        replica_index_free(ds->index);
+        report_log_free(ds->log);
+        os_mutex_fini(&ds->lock);
+        free(ds);
+}
+
+const struct volume_identity *dataset_identity(const struct dataset *ds)
+{
+        return &ds->identity;
+}
+
+struct report_log *dataset_log(struct dataset *ds)
+{
+        return ds->log;
+}
+
+/* ---- reports ------------------------------------------------------------------------------ */
+
+static int by_block(const void *a, const void *b)
+{
+        const struct replica_entry *x = a, *y = b;
+
+        return (x->block > y->block) - (x->block < y->block);
+}
+
+enum bdfs_status dataset_snapshot(struct dataset *ds, struct replica_entry **ret, size_t *ret_n,
+                                  uint64_t *ret_at, struct bdfs_err *err)
+{
+        struct report_position position;
+        struct replica_entry *rows;
+        size_t n;
+
+        os_mutex_lock(&ds->lock);
+        n = replica_index_count(ds->index);
+        rows = malloc((n + 1) * sizeof(*rows));
+        if (rows != NULL)
+                replica_index_copy(ds->index, rows);
+        report_log_position(ds->log, &position);
+        os_mutex_unlock(&ds->lock);
+        if (rows == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "full report: out of memory");
+        qsort(rows, n, sizeof(*rows), by_block);
+        *ret = rows;
+        *ret_n = n;
+        *ret_at = position.next;
+        return BDFS_OK;
+}
+
+size_t dataset_volumes(struct dataset *ds, struct dataset_volume *ret, size_t max)
+{
+        size_t n = ds->volumes_n < max ? ds->volumes_n : max;
+
+        for (size_t i = 0; i < n; i++) {
+                struct volume *v = ds->volumes[i];
+
+                ret[i] = (struct dataset_volume){.dir = volume_dir(v),
+                                                 .uuid = volume_uuid(v),
+                                                 .failed = volume_failed(v)};
+                if (ret[i].failed || volume_space(v, ds->space_floor, &ret[i].capacity,
+                                                  &ret[i].remaining, NULL) != BDFS_OK)
+                        ret[i].capacity = ret[i].remaining = 0; /* no place for new replicas */
+                os_mutex_lock(&ds->lock);
+                ret[i].used = ds->counts[i].used;
+                ret[i].replicas = ds->counts[i].replicas;
+                os_mutex_unlock(&ds->lock);
+        }
+        return n;
+}
