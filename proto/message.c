@@ -14,6 +14,9 @@
 #define ARENA_ALIGN 16
 #define ARENA_FIRST_BYTES 512
 #define ARENA_FIRST_BYTES_MAX (256 * 1024)
+/* What the largest message may take. */
+#define MESSAGE_MEMORY_MAX \
+        (MESSAGE_MEMORY_BASE + MESSAGE_MEMORY_PER_BYTE * (size_t)MESSAGE_BYTES_MAX)
 
 struct chunk {
         struct chunk *next;
@@ -27,7 +30,8 @@ struct arena {
         size_t taken;      /* from malloc, all chunks */
         size_t limit;
         size_t next_bytes;
-        bool over; /* the limit was reached */
+        bool over;      /* the limit was reached */
+        bool no_memory; /* malloc failed */
 };
 
 static struct arena *arena_new(size_t n)
@@ -75,8 +79,10 @@ static bool arena_grow(struct arena *a, size_t size)
                 return false;
         }
         c = malloc(sizeof(*c) + bytes);
-        if (c == NULL)
+        if (c == NULL) {
+                a->no_memory = true;
                 return false;
+        }
         c->next = a->more;
         a->more = c;
         a->at = c->bytes;
@@ -91,8 +97,10 @@ static void *arena_take(void *arena, size_t size)
         struct arena *a = arena;
         uint8_t *p;
 
-        if (size > SIZE_MAX - ARENA_ALIGN)
+        if (size > MESSAGE_MEMORY_MAX) {
+                a->over = true;
                 return NULL;
+        }
         size = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
         if (size > (size_t)(a->end - a->at) && !arena_grow(a, size))
                 return NULL;
@@ -105,6 +113,16 @@ static void arena_give(void *arena, void *p)
 {
         (void)arena;
         (void)p;
+}
+
+static void why(const struct arena *a, const char *type, size_t n, struct bdfs_err *err)
+{
+        if (a->over)
+                (void)bdfs_fail(err, BDFS_LIMIT, "%s: %zu bytes need too much memory", type, n);
+        else if (a->no_memory)
+                (void)bdfs_fail(err, BDFS_NO_MEMORY, "%s: %zu bytes", type, n);
+        else
+                (void)bdfs_fail(err, BDFS_PROTOCOL, "%s: malformed", type);
 }
 
 void *message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
@@ -128,8 +146,7 @@ void *message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, 
         allocator.allocator_data = a;
         m = protobuf_c_message_unpack(type, &allocator, n, bytes);
         if (m == NULL) {
-                (void)bdfs_fail(err, a->over ? BDFS_LIMIT : BDFS_NO_MEMORY,
-                                "%s: %zu bytes need too much memory", type->short_name, n);
+                why(a, type->short_name, n, err);
                 arena_free(a);
                 return NULL;
         }
@@ -150,9 +167,9 @@ void message_free(void *message)
 
 static void pack_sized(struct buf *b, const ProtobufCMessage *message, size_t n)
 {
-        uint8_t *p = buf_grow(b, n);
+        uint8_t *p = n == 0 ? NULL : buf_grow(b, n);
 
-        if (p != NULL && n > 0)
+        if (p != NULL)
                 BDFS_ASSERT(protobuf_c_message_pack(message, p) == n);
 }
 
