@@ -51,7 +51,11 @@ bool bdfs_is_hadoop(const struct bdfs *fs);        /* connected by a Hadoop port
 
 /* ---- the namespace -------------------------------------------------------------------------- */
 
-enum bdfs_type { BDFS_DIRECTORY = 1, BDFS_FILE = 2, BDFS_SYMLINK = 3 }; /* HDFS's numbers */
+enum bdfs_type { /* HDFS's numbers */
+        BDFS_TYPE_DIRECTORY = 1,
+        BDFS_TYPE_FILE = 2,
+        BDFS_TYPE_SYMLINK = 3,
+};
 
 struct bdfs_stat {
         enum bdfs_type type;

@@ -69,6 +69,12 @@ struct bdfs_err {
 };
 
 #define BDFS_MUST_CHECK __attribute__((warn_unused_result))
+/* For a status that changes nothing; the reason stands beside it. */
+#define BDFS_IGNORE(expression)                                  \
+        do {                                                     \
+                enum bdfs_status ignored_status_ = (expression); \
+                (void)ignored_status_;                           \
+        } while (0)
 
 /* Fill @err (which may be NULL) and return @status, so that make-and-return is one line. */
 enum bdfs_status bdfs_fail(struct bdfs_err *err, enum bdfs_status status, const char *format, ...)

@@ -1,0 +1,64 @@
+/*
+ * fs.h - inside of libbdfs: the connection that all handles share.
+ *
+ * Owner:   struct bdfs owns the RPC client, the lease thread and the pool of data connections.
+ * Threads: rpc and options are set once; the rest is under its own lock.
+ */
+#pragma once
+
+#include "client/bdfs.h"
+#include "common/conf.h"
+#include "common/limits.h"
+#include "common/os.h"
+#include "net/rpc_client.h"
+#include "proto/hadoop_namenode.pb-c.h"
+#include "proto/message.h"
+#include "proto/methods.h"
+
+#define CLIENT_TIMEOUT_MS 60000
+#define CLIENT_RENEW_MS 10000
+#define CLIENT_RETRY_FIRST_MS 50
+
+struct client_conf {
+        char *name;              /* of the cluster, for bdfs://NAME */
+        char *namenode;          /* host:port of the own port */
+        int64_t replication, block_size; /* 0: the server's */
+        int64_t timeout_ms;
+};
+
+struct lease_thread;
+struct data_pool;
+
+struct bdfs {
+        struct client_conf conf;
+        bool conf_loaded;
+        char *uri;
+        char user[OS_NAME_BYTES];
+        char client_name[96];    /* lease holder, one for all files of this connection */
+        bool hadoop;
+        int64_t timeout_ms;
+        struct rpc_client *rpc;
+        struct lease_thread *leases;
+        struct data_pool *pool;
+        struct os_mutex lock;
+        bool has_defaults;                        /* guarded by: lock */
+        uint64_t default_block_size;              /* guarded by: lock */
+        uint32_t default_replication;             /* guarded by: lock */
+        uint64_t bytes_read, bytes_local, bytes_written; /* guarded by: lock */
+};
+
+/* One call of ClientProtocol within the connection's timeout. *ret is freed with message_free(). */
+enum bdfs_status fs_call(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
+                         ProtobufCMessage **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same when nothing of the answer is wanted. */
+enum bdfs_status fs_call_only(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status fs_defaults(struct bdfs *fs, uint64_t *ret_block_size, uint32_t *ret_replication,
+                             struct bdfs_err *err) BDFS_MUST_CHECK;
+void fs_count(struct bdfs *fs, uint64_t read, uint64_t local, uint64_t written);
+
+/* Fill @ret from a wire status; strings are copied. */
+void fs_stat_of(const Hadoop__HdfsFileStatusProto *from, struct bdfs_stat *ret);
+
+/* "host:port" (IPv6 in brackets); @fallback_port when there is none. */
+bool fs_parse_addr(const char *text, uint16_t fallback_port, struct os_addr *ret);

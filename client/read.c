@@ -1,0 +1,357 @@
+/*
+ * libbdfs: reading files. A failing datanode is left alone and another replica is asked; when
+ * none is left the locations are fetched again, at most LOCATE_AGAIN times, since replicas move.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/block_reader.h"
+#include "client/file.h"
+#include "client/locate.h"
+
+#define LOCATE_AGAIN 3
+#define LOCATE_AGAIN_MS 300
+#define BAD_NODES_MAX 16
+
+struct bad_nodes { /* of one block, for one attempt to read it */
+        struct os_addr addr[BAD_NODES_MAX];
+        size_t n;
+};
+
+struct map_ref { /* bdfs_pread() may come from many threads while one fetches a new map */
+        struct file_map map;
+        unsigned refs;              /* guarded by: the reader's lock */
+};
+
+struct file_reader {
+        struct os_mutex lock;
+        struct map_ref *map;        /* guarded by: lock */
+        uint64_t length;            /* as it was when the file was opened */
+        uint64_t at;                /* of bdfs_read() */
+        struct block_reader stream; /* of bdfs_read(); conn NULL: none */
+        uint64_t stream_at;         /* file offset of its next byte */
+        bool streaming;
+};
+
+/* ---- open, close ---------------------------------------------------------------------------------- */
+
+static enum bdfs_status map_fetch(struct bdfs *fs, const char *path, struct map_ref **ret,
+                                  struct bdfs_err *err)
+{
+        struct map_ref *m = calloc(1, sizeof(*m));
+
+        if (m == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        if (locate(fs, path, 0, INT64_MAX, &m->map, err) != BDFS_OK) {
+                free(m);
+                return err->status;
+        }
+        m->refs = 1;
+        *ret = m;
+        return BDFS_OK;
+}
+
+static struct map_ref *map_take(struct file_reader *r)
+{
+        AUTO_LOCK(&r->lock);
+
+        r->map->refs++;
+        return r->map;
+}
+
+static void map_drop(struct file_reader *r, struct map_ref *m)
+{
+        bool last;
+
+        if (m == NULL)
+                return;
+        os_mutex_lock(&r->lock);
+        last = --m->refs == 0;
+        os_mutex_unlock(&r->lock);
+        if (!last)
+                return;
+        file_map_fini(&m->map);
+        free(m);
+}
+
+enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                           struct bdfs_err *err)
+{
+        struct bdfs_file *f = file_new(fs, path);
+        struct file_reader *r = calloc(1, sizeof(*r));
+
+        if (f == NULL || r == NULL) {
+                file_free(f);
+                free(r);
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        }
+        os_mutex_init(&r->lock);
+        f->reader = r;
+        if (map_fetch(fs, path, &r->map, err) != BDFS_OK) {
+                reader_close(r);
+                file_free(f);
+                return err->status;
+        }
+        r->length = r->map->map.length;
+        *ret = f;
+        return BDFS_OK;
+}
+
+static void stop_stream(struct file_reader *r)
+{
+        if (r->streaming)
+                block_reader_close(&r->stream);
+        r->streaming = false;
+}
+
+void reader_close(struct file_reader *r)
+{
+        stop_stream(r);
+        map_drop(r, r->map);
+        os_mutex_fini(&r->lock);
+        free(r);
+}
+
+uint64_t bdfs_length(const struct bdfs_file *f)
+{
+        return f->reader->length;
+}
+
+void bdfs_seek(struct bdfs_file *f, uint64_t offset)
+{
+        f->reader->at = offset;
+}
+
+/* ---- finding a replica -------------------------------------------------------------------------------- */
+
+static bool is_bad(const struct bad_nodes *bad, const struct os_addr *addr)
+{
+        for (size_t i = 0; i < bad->n; i++) {
+                if (bad->addr[i].port == addr->port && strcmp(bad->addr[i].host, addr->host) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* A client's word alone makes the datanode look at the replica itself (B11). */
+static void report_corrupt(struct bdfs *fs, const Hadoop__LocatedBlockProto *b, size_t at)
+{
+        Hadoop__ReportBadBlocksRequestProto q = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
+        Hadoop__LocatedBlockProto one = *b, *list = &one;
+        struct bdfs_err err;
+
+        one.locs = &b->locs[at];
+        one.n_locs = 1;
+        one.n_storageids = one.n_storagetypes = one.n_iscached = 0;
+        if (at < b->n_storageids) {
+                one.storageids = &b->storageids[at];
+                one.storagetypes = &b->storagetypes[at];
+                one.n_storageids = 1;
+                one.n_storagetypes = b->n_storagetypes > at ? 1 : 0;
+        }
+        q.blocks = &list;
+        q.n_blocks = 1;
+        /* it was read elsewhere or not at all; either way the reader is told separately */
+        BDFS_IGNORE(fs_call_only(fs, METHOD_CLIENT_reportBadBlocks, &q.base, &err));
+}
+
+/* Open a reader at @offset of the file on the first replica that is not bad. NOT_FOUND: none. */
+static enum bdfs_status open_replica(struct bdfs *fs, const Hadoop__LocatedBlockProto *b,
+                                     uint64_t offset, uint64_t length, struct bad_nodes *bad,
+                                     size_t *ret_loc, struct block_reader *ret,
+                                     struct bdfs_err *err)
+{
+        for (size_t i = 0; i < b->n_locs; i++) {
+                struct os_addr addr;
+
+                if (!located_addr(b->locs[i]->id, &addr) || is_bad(bad, &addr))
+                        continue;
+                if (block_reader_open(ret, fs, b, &addr, offset - b->offset, length, err) ==
+                    BDFS_OK) {
+                        *ret_loc = i;
+                        return BDFS_OK;
+                }
+                if (bad->n < BAD_NODES_MAX)
+                        bad->addr[bad->n++] = addr;
+        }
+        return BDFS_NOT_FOUND; /* @err has the last one's reason, if any was asked */
+}
+
+/* ---- reading a piece ------------------------------------------------------------------------------------ */
+
+struct attempt { /* one read, over all its failures */
+        struct map_ref *map;
+        struct bad_nodes bad;
+        unsigned located;
+        size_t loc;
+};
+
+/* New locations, for this attempt and for later reads. */
+static enum bdfs_status fetch_again(struct bdfs_file *f, struct attempt *a, struct bdfs_err *err)
+{
+        struct file_reader *r = f->reader;
+        struct map_ref *m, *old;
+
+        if (map_fetch(f->fs, f->path, &m, err) != BDFS_OK)
+                return err->status;
+        os_mutex_lock(&r->lock);
+        old = r->map;
+        r->map = m;
+        m->refs++;
+        os_mutex_unlock(&r->lock);
+        map_drop(r, old);
+        map_drop(r, a->map);
+        a->map = m;
+        return BDFS_OK;
+}
+
+/* What to do after a failure at @b: nothing left to try, or try again (BDFS_OK). */
+static enum bdfs_status after_failure(struct bdfs_file *f, struct attempt *a,
+                                      const Hadoop__LocatedBlockProto *b, bool was_open,
+                                      struct bdfs_err *err)
+{
+        struct os_addr addr;
+
+        if (was_open && located_addr(b->locs[a->loc]->id, &addr)) {
+                if (err->status == BDFS_CORRUPT)
+                        report_corrupt(f->fs, b, a->loc);
+                if (a->bad.n < BAD_NODES_MAX)
+                        a->bad.addr[a->bad.n++] = addr;
+                return BDFS_OK;
+        }
+        if (a->located++ == LOCATE_AGAIN) {
+                if (err->status == BDFS_OK || b->n_locs == 0)
+                        (void)bdfs_fail(err, BDFS_CORRUPT, "no datanode has it");
+                return bdfs_wrap(err, "`%s': block %llu cannot be read from any datanode", f->path,
+                                 (unsigned long long)b->b->blockid);
+        }
+        os_sleep_ms(LOCATE_AGAIN_MS * a->located);
+        a->bad.n = 0;
+        return fetch_again(f, a, err);
+}
+
+/* Open r at @offset for at most @want bytes of the block there. */
+static enum bdfs_status open_at(struct bdfs_file *f, uint64_t offset, uint64_t want,
+                                struct attempt *a, struct block_reader *r,
+                                const Hadoop__LocatedBlockProto **ret_block, struct bdfs_err *err)
+{
+        for (;;) {
+                uint64_t bytes;
+                const Hadoop__LocatedBlockProto *b = file_map_find(&a->map->map, offset, &bytes);
+
+                if (b == NULL)
+                        return bdfs_fail(err, BDFS_CORRUPT, "`%s': nothing is known of byte %llu",
+                                         f->path, (unsigned long long)offset);
+                bytes -= offset - b->offset;
+                *ret_block = b;
+                err->status = BDFS_OK;
+                if (open_replica(f->fs, b, offset, want < bytes ? want : bytes, &a->bad, &a->loc, r,
+                                 err) == BDFS_OK)
+                        return BDFS_OK;
+                if (after_failure(f, a, b, false, err) != BDFS_OK)
+                        return err->status;
+        }
+}
+
+/* Some bytes at the stream's position; opens or moves it as needed. */
+static enum bdfs_status read_stream(struct bdfs_file *f, struct attempt *a, void *to, size_t n,
+                                    size_t *ret, struct bdfs_err *err)
+{
+        struct file_reader *r = f->reader;
+
+        if (r->streaming && (r->stream_at != r->at || r->stream.left == 0))
+                stop_stream(r);
+        for (;;) {
+                const Hadoop__LocatedBlockProto *b = NULL;
+                uint64_t bytes;
+
+                if (!r->streaming) {
+                        if (open_at(f, r->at, r->length - r->at, a, &r->stream, &b, err) != BDFS_OK)
+                                return err->status;
+                        r->streaming = true;
+                        r->stream_at = r->at;
+                }
+                if (block_reader_read(&r->stream, to, n, ret, err) == BDFS_OK) {
+                        r->at += *ret;
+                        r->stream_at = r->at;
+                        return BDFS_OK;
+                }
+                stop_stream(r);
+                if (b == NULL)
+                        b = file_map_find(&a->map->map, r->at, &bytes);
+                if (b == NULL || after_failure(f, a, b, true, err) != BDFS_OK)
+                        return err->status;
+        }
+}
+
+enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
+                           struct bdfs_err *err)
+{
+        struct file_reader *r = f->reader;
+        struct attempt a = {.map = map_take(r)};
+        enum bdfs_status rc = BDFS_OK;
+        size_t done = 0;
+
+        if (r->at >= r->length)
+                n = 0;
+        else if (n > r->length - r->at)
+                n = (size_t)(r->length - r->at);
+        while (rc == BDFS_OK && done < n) {
+                size_t got = 0;
+
+                rc = read_stream(f, &a, (uint8_t *)to + done, n - done, &got, err);
+                done += got;
+        }
+        map_drop(r, a.map);
+        if (rc != BDFS_OK)
+                return rc;
+        fs_count(f->fs, done, 0, 0);
+        *ret = done;
+        return BDFS_OK;
+}
+
+/* Read @n bytes, all in one block, with a connection for the occasion. */
+static enum bdfs_status read_piece(struct bdfs_file *f, uint64_t offset, uint8_t *to, size_t n,
+                                   struct bdfs_err *err)
+{
+        struct attempt a = {.map = map_take(f->reader)};
+        enum bdfs_status failed = BDFS_OK;
+        size_t done = 0;
+
+        while (failed == BDFS_OK && done < n) {
+                const Hadoop__LocatedBlockProto *b;
+                struct block_reader r;
+                enum bdfs_status rc = BDFS_OK;
+                size_t got;
+
+                failed = open_at(f, offset + done, n - done, &a, &r, &b, err);
+                if (failed != BDFS_OK)
+                        break;
+                while (rc == BDFS_OK && done < n && r.left > 0) {
+                        rc = block_reader_read(&r, to + done, n - done, &got, err);
+                        if (rc == BDFS_OK)
+                                done += got;
+                }
+                block_reader_close(&r);
+                if (rc != BDFS_OK)
+                        failed = after_failure(f, &a, b, true, err);
+        }
+        map_drop(f->reader, a.map);
+        return failed;
+}
+
+enum bdfs_status bdfs_pread(struct bdfs_file *f, uint64_t offset, void *to, size_t n, size_t *ret,
+                            struct bdfs_err *err)
+{
+        struct file_reader *r = f->reader;
+
+        if (offset >= r->length)
+                n = 0;
+        else if (n > r->length - offset)
+                n = (size_t)(r->length - offset);
+        if (n > 0 && read_piece(f, offset, to, n, err) != BDFS_OK)
+                return err->status;
+        fs_count(f->fs, n, 0, 0);
+        *ret = n;
+        return BDFS_OK;
+}

@@ -1,0 +1,556 @@
+/*
+ * libbdfs: writing files. Bytes gather in a buffer of one packet and go down the pipeline of the
+ * file's last block; a full block is finished before the next one is asked for. The lease thread
+ * keeps lease and pipeline alive while the program does something else.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/block_writer.h"
+#include "client/file.h"
+#include "client/lease.h"
+
+#define SETUP_TRIES 4
+#define ADD_BLOCK_WAIT_MS 100
+#define COMPLETE_WAIT_MS 100
+#define HEARTBEAT_IDLE_MS 20000
+
+struct file_writer {
+        struct lease_member member;
+        struct bdfs *fs;
+        char *path;
+        uint64_t file_id, block_size, written;
+        bool has_block;                /* the block of `last` has bytes or is open */
+        bool block_open;               /* `block` is a live pipeline */
+        Hadoop__ExtendedBlockProto last; /* the newest block; its pool is pool[] */
+        char pool[128];
+        struct block_writer block;
+        uint64_t in_block;             /* bytes of the newest block, those in the buffer too */
+        size_t buffered;
+        struct bdfs_err failure;       /* the first one; it stays (C1) */
+        bool failed;
+        bool flushed_first;            /* the namenode knows of this block's bytes */
+
+        struct os_mutex lock;
+        struct os_cond free_again;
+        bool busy, ticking;            /* guarded by: lock */
+        int64_t used_ms;               /* guarded by: lock */
+
+        uint8_t buffer[WRITE_PACKET_BYTES];
+};
+
+/* ---- taking turns with the lease thread --------------------------------------------------------------- */
+
+static void enter(struct file_writer *w)
+{
+        AUTO_LOCK(&w->lock);
+
+        while (w->ticking)
+                (void)os_cond_wait(&w->free_again, &w->lock, os_mono_ms() + 1000);
+        w->busy = true;
+}
+
+static enum bdfs_status leave(struct file_writer *w, enum bdfs_status rc,
+                              const struct bdfs_err *err)
+{
+        AUTO_LOCK(&w->lock);
+
+        w->busy = false;
+        w->used_ms = os_mono_ms();
+        if (rc != BDFS_OK && !w->failed) {
+                w->failed = true;
+                w->failure = *err;
+        }
+        return rc;
+}
+
+static void tick(struct lease_member *m)
+{
+        struct file_writer *w = (struct file_writer *)m; /* its first member */
+        struct bdfs_err err;
+
+        os_mutex_lock(&w->lock);
+        if (w->busy || w->failed || !w->block_open ||
+            os_mono_ms() - w->used_ms < HEARTBEAT_IDLE_MS) {
+                os_mutex_unlock(&w->lock);
+                return;
+        }
+        w->ticking = true;
+        os_mutex_unlock(&w->lock);
+        /* a pipeline that broke is noticed by the next write */
+        BDFS_IGNORE(block_writer_heartbeat(&w->block, &err));
+        os_mutex_lock(&w->lock);
+        w->ticking = false;
+        w->used_ms = os_mono_ms();
+        os_cond_broadcast(&w->free_again);
+        os_mutex_unlock(&w->lock);
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------- */
+
+static Hadoop__ExtendedBlockProto *previous_block(struct file_writer *w)
+{
+        if (!w->has_block)
+                return NULL;
+        w->last.has_numbytes = 1;
+        w->last.numbytes = w->in_block;
+        return &w->last;
+}
+
+static void remember_block(struct file_writer *w, const Hadoop__ExtendedBlockProto *b)
+{
+        (void)snprintf(w->pool, sizeof(w->pool), "%s", b->poolid);
+        w->last.poolid = w->pool;
+        w->last.blockid = b->blockid;
+        w->last.generationstamp = b->generationstamp;
+}
+
+struct excluded {
+        Hadoop__DatanodeInfoProto *nodes[SETUP_TRIES];
+        ProtobufCMessage *answers[SETUP_TRIES]; /* which own them */
+        size_t n;
+};
+
+static enum bdfs_status add_block(struct file_writer *w, const struct excluded *x,
+                                  ProtobufCMessage **ret, struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + w->fs->timeout_ms, wait = ADD_BLOCK_WAIT_MS;
+        Hadoop__AddBlockRequestProto q = HADOOP__ADD_BLOCK_REQUEST_PROTO__INIT;
+        enum bdfs_status rc;
+
+        q.src = w->path;
+        q.clientname = w->fs->client_name;
+        q.previous = previous_block(w);
+        q.has_fileid = 1;
+        q.fileid = w->file_id;
+        q.excludenodes = (Hadoop__DatanodeInfoProto **)(uintptr_t)x->nodes;
+        q.n_excludenodes = x->n;
+        for (;;) {
+                rc = fs_call(w->fs, METHOD_CLIENT_addBlock, &q.base, ret, err);
+                if (rc != BDFS_NOT_REPLICATED || os_mono_ms() + wait > deadline)
+                        return rc;
+                os_sleep_ms(wait);
+                wait *= 2;
+        }
+}
+
+static void abandon_block(struct file_writer *w, Hadoop__ExtendedBlockProto *b)
+{
+        Hadoop__AbandonBlockRequestProto q = HADOOP__ABANDON_BLOCK_REQUEST_PROTO__INIT;
+        struct bdfs_err err;
+
+        q.b = b;
+        q.src = w->path;
+        q.holder = w->fs->client_name;
+        q.has_fileid = 1;
+        q.fileid = w->file_id;
+        /* if it fails the next addBlock is answered with the same block again */
+        BDFS_IGNORE(fs_call_only(w->fs, METHOD_CLIENT_abandonBlock, &q.base, &err));
+}
+
+/* A new block with a pipeline that stands; nodes that fail are left out in the next try. */
+static enum bdfs_status open_block(struct file_writer *w, struct bdfs_err *err)
+{
+        struct excluded x = {0};
+        enum bdfs_status rc = BDFS_FAILED;
+
+        while (x.n < SETUP_TRIES) {
+                struct block_writer_open o = {.block_size = w->block_size};
+                ProtobufCMessage *m;
+                Hadoop__LocatedBlockProto *l;
+                int bad;
+
+                rc = add_block(w, &x, &m, err);
+                if (rc != BDFS_OK)
+                        break;
+                l = ((Hadoop__AddBlockResponseProto *)m)->block;
+                o.block = l;
+                rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
+                if (rc == BDFS_OK) {
+                        remember_block(w, l->b);
+                        w->has_block = w->block_open = true;
+                        w->in_block = 0;
+                        w->flushed_first = false;
+                        message_free(m);
+                        break;
+                }
+                abandon_block(w, l->b);
+                x.answers[x.n] = m;
+                x.nodes[x.n] = l->locs[bad < 0 ? 0 : bad];
+                x.n++;
+                if (l->n_locs == 0)
+                        break;
+        }
+        for (size_t i = 0; i < x.n; i++)
+                message_free(x.answers[i]);
+        return rc;
+}
+
+static enum bdfs_status send_buffer(struct file_writer *w, bool sync, struct bdfs_err *err)
+{
+        size_t n = w->buffered;
+
+        if (n == 0 && !sync)
+                return BDFS_OK;
+        w->buffered = 0;
+        fs_count(w->fs, 0, 0, n);
+        return block_writer_send(&w->block, w->buffer, n, sync, err);
+}
+
+static enum bdfs_status finish_block(struct file_writer *w, struct bdfs_err *err)
+{
+        enum bdfs_status rc = send_buffer(w, false, err);
+
+        if (rc == BDFS_OK)
+                rc = block_writer_finish(&w->block, err);
+        block_writer_close(&w->block);
+        w->block_open = false;
+        return rc;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------ */
+
+/* How many bytes the packet that is being filled may have. */
+static size_t packet_room(const struct file_writer *w)
+{
+        uint64_t sent = w->in_block - w->buffered, left = w->block_size - sent;
+        size_t most = WRITE_PACKET_BYTES;
+
+        if (sent % WRITE_CHUNK_BYTES != 0)
+                most = WRITE_CHUNK_BYTES - (size_t)(sent % WRITE_CHUNK_BYTES);
+        return left < most ? (size_t)left : most;
+}
+
+static enum bdfs_status write_some(struct file_writer *w, const uint8_t *from, size_t n,
+                                   size_t *ret, struct bdfs_err *err)
+{
+        size_t room, take;
+
+        if (w->block_open && w->in_block == w->block_size && finish_block(w, err) != BDFS_OK)
+                return err->status;
+        if (!w->block_open && open_block(w, err) != BDFS_OK)
+                return err->status;
+        room = packet_room(w);
+        take = room - w->buffered < n ? room - w->buffered : n;
+        *ret = take;
+        if (w->buffered == 0 && take == room) { /* a whole packet: no copy */
+                w->in_block += take;
+                fs_count(w->fs, 0, 0, take);
+                return block_writer_send(&w->block, from, take, false, err);
+        }
+        memcpy(w->buffer + w->buffered, from, take);
+        w->buffered += take;
+        w->in_block += take;
+        return w->buffered == room ? send_buffer(w, false, err) : BDFS_OK;
+}
+
+static enum bdfs_status check_usable(struct file_writer *w, struct bdfs_err *err)
+{
+        if (!w->failed)
+                return BDFS_OK;
+        *err = w->failure;
+        return w->failure.status;
+}
+
+enum bdfs_status bdfs_write(struct bdfs_file *f, const void *from, size_t n, struct bdfs_err *err)
+{
+        struct file_writer *w = f->writer;
+        enum bdfs_status rc;
+        size_t done = 0;
+
+        enter(w);
+        rc = check_usable(w, err);
+        while (rc == BDFS_OK && done < n) {
+                size_t took = 0;
+
+                rc = write_some(w, (const uint8_t *)from + done, n - done, &took, err);
+                if (rc != BDFS_OK)
+                        rc = bdfs_wrap(err, "write `%s'", w->path);
+                done += took;
+        }
+        if (rc == BDFS_OK)
+                w->written += n;
+        return leave(w, rc, err);
+}
+
+uint64_t bdfs_written(const struct bdfs_file *f)
+{
+        return f->writer->written;
+}
+
+/* The first flush of a block tells the namenode that it has bytes; a sync tells how many. */
+static enum bdfs_status tell_namenode(struct file_writer *w, bool sync, struct bdfs_err *err)
+{
+        Hadoop__FsyncRequestProto q = HADOOP__FSYNC_REQUEST_PROTO__INIT;
+
+        if (w->flushed_first && !sync)
+                return BDFS_OK;
+        q.src = w->path;
+        q.client = w->fs->client_name;
+        q.has_lastblocklength = 1;
+        q.lastblocklength = (int64_t)w->in_block;
+        q.has_fileid = 1;
+        q.fileid = w->file_id;
+        if (fs_call_only(w->fs, METHOD_CLIENT_fsync, &q.base, err) != BDFS_OK)
+                return err->status;
+        w->flushed_first = true;
+        return BDFS_OK;
+}
+
+static enum bdfs_status flush(struct bdfs_file *f, bool sync, struct bdfs_err *err)
+{
+        struct file_writer *w = f->writer;
+        enum bdfs_status rc;
+
+        enter(w);
+        rc = check_usable(w, err);
+        if (rc == BDFS_OK && w->block_open) {
+                rc = send_buffer(w, sync, err);
+                if (rc == BDFS_OK)
+                        rc = block_writer_wait(&w->block, err);
+                if (rc == BDFS_OK)
+                        rc = tell_namenode(w, sync, err);
+                if (rc != BDFS_OK)
+                        rc = bdfs_wrap(err, "%s `%s'", sync ? "sync" : "flush", w->path);
+        }
+        return leave(w, rc, err);
+}
+
+enum bdfs_status bdfs_hflush(struct bdfs_file *f, struct bdfs_err *err)
+{
+        return flush(f, false, err);
+}
+
+enum bdfs_status bdfs_hsync(struct bdfs_file *f, struct bdfs_err *err)
+{
+        return flush(f, true, err);
+}
+
+/* ---- closing --------------------------------------------------------------------------------------------------- */
+
+static void writer_free(struct file_writer *w)
+{
+        lease_remove(w->fs->leases, &w->member);
+        if (w->block_open)
+                block_writer_close(&w->block);
+        os_cond_fini(&w->free_again);
+        os_mutex_fini(&w->lock);
+        free(w->path);
+        free(w);
+}
+
+static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + w->fs->timeout_ms, wait = COMPLETE_WAIT_MS;
+        Hadoop__CompleteRequestProto q = HADOOP__COMPLETE_REQUEST_PROTO__INIT;
+
+        q.src = w->path;
+        q.clientname = w->fs->client_name;
+        q.last = previous_block(w);
+        q.has_fileid = 1;
+        q.fileid = w->file_id;
+        for (;;) {
+                ProtobufCMessage *m;
+                bool done;
+
+                if (fs_call(w->fs, METHOD_CLIENT_complete, &q.base, &m, err) != BDFS_OK)
+                        return err->status;
+                done = ((Hadoop__CompleteResponseProto *)m)->result;
+                message_free(m);
+                if (done)
+                        return BDFS_OK;
+                if (os_mono_ms() + wait > deadline)
+                        return bdfs_fail(err, BDFS_UNAVAILABLE,
+                                         "too few datanodes have the last block on stable storage");
+                os_sleep_ms(wait);
+                wait *= 2;
+        }
+}
+
+enum bdfs_status writer_close(struct file_writer *w, struct bdfs_err *err)
+{
+        enum bdfs_status rc;
+
+        enter(w);
+        rc = check_usable(w, err);
+        if (rc == BDFS_OK && w->block_open)
+                rc = finish_block(w, err);
+        if (rc == BDFS_OK)
+                rc = complete(w, err);
+        rc = leave(w, rc, err);
+        writer_free(w);
+        return rc;
+}
+
+void writer_abandon(struct file_writer *w)
+{
+        writer_free(w);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static enum bdfs_status writer_new(struct bdfs *fs, const char *path,
+                                   const Hadoop__HdfsFileStatusProto *st, struct bdfs_file **ret,
+                                   struct bdfs_err *err)
+{
+        struct bdfs_file *f = file_new(fs, path);
+        struct file_writer *w = calloc(1, sizeof(*w));
+
+        if (f == NULL || w == NULL || (w->path = strdup(path)) == NULL) {
+                file_free(f);
+                free(w);
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        }
+        os_mutex_init(&w->lock);
+        os_cond_init(&w->free_again);
+        w->fs = fs;
+        w->member.tick = tick;
+        w->file_id = st->fileid;
+        w->block_size = st->blocksize;
+        w->written = st->length;
+        w->used_ms = os_mono_ms();
+        hadoop__extended_block_proto__init(&w->last);
+        if (lease_add(fs->leases, &w->member, err) != BDFS_OK) {
+                os_cond_fini(&w->free_again);
+                os_mutex_fini(&w->lock);
+                free(w->path);
+                free(w);
+                file_free(f);
+                return err->status;
+        }
+        f->writer = w;
+        *ret = f;
+        return BDFS_OK;
+}
+
+enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdfs_create *options,
+                             struct bdfs_file **ret, struct bdfs_err *err)
+{
+        Hadoop__CreateRequestProto q = HADOOP__CREATE_REQUEST_PROTO__INIT;
+        Hadoop__FsPermissionProto mode = HADOOP__FS_PERMISSION_PROTO__INIT;
+        const Hadoop__HdfsFileStatusProto *st;
+        ProtobufCMessage *m;
+        enum bdfs_status rc;
+
+        q.src = (char *)(uintptr_t)path;
+        mode.perm = options->mode == 0 ? 0644 : options->mode & 07777;
+        q.masked = &mode;
+        q.clientname = fs->client_name;
+        q.createflag = HADOOP__CREATE_FLAG_PROTO__CREATE |
+                       (options->overwrite ? HADOOP__CREATE_FLAG_PROTO__OVERWRITE : 0u);
+        q.createparent = !options->no_parents;
+        q.replication = options->replication;
+        q.blocksize = options->block_size;
+        if (q.replication == 0 || q.blocksize == 0) {
+                uint64_t block_size;
+                uint32_t replication;
+
+                if (fs_defaults(fs, &block_size, &replication, err) != BDFS_OK)
+                        return err->status;
+                q.replication = q.replication == 0 ? replication : q.replication;
+                q.blocksize = q.blocksize == 0 ? block_size : q.blocksize;
+        }
+        if (fs_call(fs, METHOD_CLIENT_create, &q.base, &m, err) != BDFS_OK)
+                return err->status;
+        st = ((Hadoop__CreateResponseProto *)m)->fs;
+        rc = st == NULL ? bdfs_fail(err, BDFS_PROTOCOL, "the answer to create has no file status")
+                        : writer_new(fs, path, st, ret, err);
+        message_free(m);
+        return rc;
+}
+
+/* ---- append --------------------------------------------------------------------------------------------------------- */
+
+static enum bdfs_status new_stamp(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
+                                  ProtobufCMessage **ret, struct bdfs_err *err)
+{
+        Hadoop__UpdateBlockForPipelineRequestProto q =
+                HADOOP__UPDATE_BLOCK_FOR_PIPELINE_REQUEST_PROTO__INIT;
+
+        q.block = partial->b;
+        q.clientname = w->fs->client_name;
+        return fs_call(w->fs, METHOD_CLIENT_updateBlockForPipeline, &q.base, ret, err);
+}
+
+static enum bdfs_status update_pipeline(struct file_writer *w,
+                                        const Hadoop__LocatedBlockProto *partial,
+                                        Hadoop__ExtendedBlockProto *stamped, struct bdfs_err *err)
+{
+        Hadoop__UpdatePipelineRequestProto q = HADOOP__UPDATE_PIPELINE_REQUEST_PROTO__INIT;
+        Hadoop__DatanodeIDProto *ids[PIPELINE_NODES_MAX];
+
+        for (size_t i = 0; i < partial->n_locs; i++)
+                ids[i] = partial->locs[i]->id;
+        q.clientname = w->fs->client_name;
+        q.oldblock = partial->b;
+        q.newblock = stamped;
+        q.newnodes = ids;
+        q.n_newnodes = partial->n_locs;
+        q.storageids = partial->storageids;
+        q.n_storageids = partial->n_storageids;
+        return fs_call_only(w->fs, METHOD_CLIENT_updatePipeline, &q.base, err);
+}
+
+/* Apache HDFS gives the last, partly filled block back to be written on; bdfs never does. */
+static enum bdfs_status reopen_partial(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
+                                       struct bdfs_err *err)
+{
+        struct block_writer_open o = {.block = partial, .old_stamp = partial->b->generationstamp,
+                                      .length = partial->b->numbytes, .block_size = w->block_size};
+        Hadoop__LocatedBlockProto stamped = *partial;
+        Hadoop__ExtendedBlockProto block = *partial->b;
+        ProtobufCMessage *m;
+        enum bdfs_status rc;
+        int bad;
+
+        if (partial->n_locs > PIPELINE_NODES_MAX)
+                return bdfs_fail(err, BDFS_UNSUPPORTED, "more than %d replicas", PIPELINE_NODES_MAX);
+        if (new_stamp(w, partial, &m, err) != BDFS_OK)
+                return err->status;
+        block.generationstamp =
+                ((Hadoop__UpdateBlockForPipelineResponseProto *)m)->block->b->generationstamp;
+        stamped.b = &block;
+        stamped.blocktoken = ((Hadoop__UpdateBlockForPipelineResponseProto *)m)->block->blocktoken;
+        o.block = &stamped;
+        rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
+        if (rc == BDFS_OK) {
+                w->block_open = true;
+                rc = update_pipeline(w, partial, &block, err);
+        }
+        if (rc == BDFS_OK) {
+                remember_block(w, &block);
+                w->has_block = true;
+                w->in_block = o.length;
+        }
+        message_free(m);
+        return rc;
+}
+
+enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                             struct bdfs_err *err)
+{
+        Hadoop__AppendRequestProto q = HADOOP__APPEND_REQUEST_PROTO__INIT;
+        Hadoop__AppendResponseProto *r;
+        struct bdfs_file *f = NULL;
+        ProtobufCMessage *m;
+        enum bdfs_status rc;
+
+        q.src = (char *)(uintptr_t)path;
+        q.clientname = fs->client_name;
+        if (fs_call(fs, METHOD_CLIENT_append, &q.base, &m, err) != BDFS_OK)
+                return err->status;
+        r = (Hadoop__AppendResponseProto *)m;
+        if (r->stat == NULL)
+                rc = bdfs_fail(err, BDFS_PROTOCOL, "the answer to append has no file status");
+        else
+                rc = writer_new(fs, path, r->stat, &f, err);
+        if (rc == BDFS_OK && r->block != NULL && r->block->n_locs > 0)
+                rc = reopen_partial(f->writer, r->block, err);
+        message_free(m);
+        if (rc != BDFS_OK) {
+                bdfs_abandon(f);
+                return bdfs_wrap(err, "append to `%s'", path);
+        }
+        *ret = f;
+        return BDFS_OK;
+}
