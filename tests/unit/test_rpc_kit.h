@@ -180,10 +180,10 @@ static inline rpc_handler *kit_handler_of(const struct method *m)
         return m->id == METHOD_CLIENT_getLinkTarget ? kit_link_target : NULL;
 }
 
-/* Answer what is held, the newest first: out of order. */
-static inline void kit_release(struct kit *kit)
+/* Answer @n of the held calls, the newest first: out of order. */
+static inline void kit_release_some(struct kit *kit, size_t n)
 {
-        for (;;) {
+        for (; n > 0; n--) {
                 struct rpc_call *call = NULL;
 
                 {
@@ -197,6 +197,11 @@ static inline void kit_release(struct kit *kit)
         }
 }
 
+static inline void kit_release(struct kit *kit)
+{
+        kit_release_some(kit, SIZE_MAX);
+}
+
 static inline bool kit_wait_held(struct kit *kit, size_t n, int64_t ms)
 {
         int64_t deadline_ms = kit_soon(ms);
@@ -206,6 +211,18 @@ static inline bool kit_wait_held(struct kit *kit, size_t n, int64_t ms)
                 if (!os_cond_wait(&kit->changed, &kit->lock, deadline_ms))
                         return false;
         return true;
+}
+
+static inline size_t kit_calls(struct kit *kit)
+{
+        AUTO_LOCK(&kit->lock);
+        return kit->calls_n;
+}
+
+static inline bool kit_last_user_is(struct kit *kit, const char *user)
+{
+        AUTO_LOCK(&kit->lock);
+        return strcmp(kit->last_user, user) == 0;
 }
 
 /* ---- the server ---------------------------------------------------------------------------- */
