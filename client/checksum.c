@@ -142,8 +142,8 @@ enum bdfs_status bdfs_checksum(struct bdfs *fs, const char *path, bool composite
                 rc = bdfs_fail(err, BDFS_BEING_CREATED, "`%s': it is being written", path);
         for (size_t i = 0; rc == BDFS_OK && i < m.blocks->n_blocks; i++)
                 rc = sum_block(fs, m.blocks->blocks[i], &s, err);
-        if (rc == BDFS_OK && m.blocks->n_blocks == 0)
-                s.bytes_per_crc = composite ? 512 : 0;
+        if (m.blocks->n_blocks == 0)
+                s.type = composite ? CRC_CRC32C : CRC_CRC32; /* as HDFS says of an empty file */
         if (rc == BDFS_OK)
                 rc = finish(&s, m.blocks->n_blocks, ret, err);
         buf_fini(&s.md5s);

@@ -1,0 +1,117 @@
+#include "client/cluster_conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t cluster_processes(const char *dir, const struct cluster_settings *s,
+                         struct cluster_process *ret)
+{
+        uint16_t base = s->base_port;
+        size_t n = 0;
+        struct cluster_process *p = &ret[n++];
+
+        *p = (struct cluster_process){.role = "namenode", .id = 0, .own_port = base,
+                                      .hadoop_port = s->hadoop ? (uint16_t)(base + 1) : 0};
+        (void)snprintf(p->dir, sizeof(p->dir), "%s/namenode-0", dir);
+        for (unsigned i = 1; i <= s->datanodes; i++) {
+                uint16_t at = (uint16_t)(base + 10 * i);
+
+                p = &ret[n++];
+                *p = (struct cluster_process){.role = "datanode", .id = i, .own_port = at};
+                if (s->hadoop) {
+                        p->hadoop_port = (uint16_t)(at + 1);
+                        p->ipc_port = (uint16_t)(at + 3);
+                }
+                (void)snprintf(p->dir, sizeof(p->dir), "%s/datanode-%u", dir, i);
+        }
+        for (unsigned i = 1; s->agents && i <= s->datanodes; i++) {
+                p = &ret[n++];
+                *p = (struct cluster_process){.role = "agent", .id = i,
+                                              .own_port = (uint16_t)(base + 10 * i + 5)};
+                (void)snprintf(p->dir, sizeof(p->dir), "%s/agent-%u", dir, i);
+        }
+        return n;
+}
+
+static const char *yes(bool b)
+{
+        return b ? "yes" : "no";
+}
+
+static void write_namenode(FILE *f, const struct cluster_settings *s,
+                           const struct cluster_process *p)
+{
+        (void)fprintf(f, "cluster = %s\ndata = %s/data\nown_port = %u\nhadoop = %s\n"
+                         "hadoop_port = %u\nhadoop_superuser = %s\nreplication = %u\n"
+                         "block_size = %llu\nblock_size_min = %llu\ncheckpoint_bytes = %llu\n",
+                      s->cluster, p->dir, p->own_port, yes(s->hadoop), s->base_port + 1,
+                      yes(s->hadoop), s->replication, (unsigned long long)s->block_size,
+                      (unsigned long long)s->min_block_size,
+                      (unsigned long long)s->checkpoint_bytes);
+}
+
+static void write_datanode(FILE *f, const struct cluster_settings *s,
+                           const struct cluster_process *p)
+{
+        (void)fprintf(f, "cluster = %s\ndata = %s/data\nnamenodes = 127.0.0.1:%u\nown_port = %u\n"
+                         "own_ipc_port = %u\nhadoop = %s\nhadoop_superuser = %s\nrack = %s\n",
+                      s->cluster, p->dir, s->base_port, p->own_port, p->own_port + 4,
+                      yes(s->hadoop), yes(s->hadoop), s->racks[(p->id - 1) % s->racks_n]);
+        if (s->hadoop)
+                (void)fprintf(f, "hadoop_port = %u\nipc_port = %u\n", p->hadoop_port, p->ipc_port);
+        if (s->agents)
+                (void)fprintf(f, "agent_port = %u\n", p->own_port + 5);
+}
+
+static void write_agent(FILE *f, const char *dir, const struct cluster_process *p)
+{
+        (void)fprintf(f, "client = %s/client.conf\nport = %u\nscratch = %s/data\n"
+                         "datanode = 127.0.0.1:%u\nsocket_path = %s/datanode-%u/data/socket\n",
+                      dir, p->own_port, p->dir, p->own_port - 5, dir, p->id);
+}
+
+static enum bdfs_status write_one(const char *dir, const struct cluster_settings *s,
+                                  const struct cluster_process *p, struct bdfs_err *err)
+{
+        char path[PATH_MAX + 8];
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "%s/conf", p->dir);
+        f = fopen(path, "we");
+        if (f == NULL)
+                return bdfs_fail_errno(err, errno, "cannot write %s", path);
+        (void)fprintf(f, "# made by `bdfs cluster up`; made again at each start\n");
+        if (strcmp(p->role, "namenode") == 0)
+                write_namenode(f, s, p);
+        else if (strcmp(p->role, "datanode") == 0)
+                write_datanode(f, s, p);
+        else
+                write_agent(f, dir, p);
+        if (fclose(f) != 0)
+                return bdfs_fail_errno(err, errno, "cannot write %s", path);
+        return BDFS_OK;
+}
+
+enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settings *s,
+                                    struct bdfs_err *err)
+{
+        struct cluster_process all[CLUSTER_PROCESSES_MAX];
+        size_t n = cluster_processes(dir, s, all);
+        char path[PATH_MAX + 16];
+        FILE *f;
+
+        for (size_t i = 0; i < n; i++) {
+                if (write_one(dir, s, &all[i], err) != BDFS_OK)
+                        return err->status;
+        }
+        (void)snprintf(path, sizeof(path), "%s/client.conf", dir);
+        f = fopen(path, "we");
+        if (f == NULL)
+                return bdfs_fail_errno(err, errno, "cannot write %s", path);
+        (void)fprintf(f, "# made by `bdfs cluster up`\nname = bdfs\nnamenode = 127.0.0.1:%u\n",
+                      s->base_port);
+        if (fclose(f) != 0)
+                return bdfs_fail_errno(err, errno, "cannot write %s", path);
+        return BDFS_OK;
+}
