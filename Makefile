@@ -97,10 +97,10 @@ $(TOOLS:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/tools/%.o $(TEST_LIB) $(EVERY)
 unit-programs: $(UNIT:%=$(O)/tests/%)
 tools: $(TOOLS:%=$(O)/tests/%)
 
--include Makefile.tests
+include Makefile.tests
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  \1: /p' Makefile Makefile.tests
 clean: ## remove what was built
 	rm -rf build build-address build-thread build-fuzz
 

@@ -27,3 +27,7 @@ struct cli_verb {
         const char *usage;         /* "[-R] PATH ..." */
         const char *help;          /* one line */
 };
+
+/* Every verb, in the order of the help (cli_verbs.c). */
+extern const struct cli_verb cli_verbs[];
+extern const size_t cli_verbs_n;
