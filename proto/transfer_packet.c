@@ -56,7 +56,6 @@ size_t transfer_packet_encode(uint8_t ret[TRANSFER_HEAD_BYTES_MAX],
         size_t header_n;
 
         BDFS_ASSERT(packet_wrong(p) == NULL);
-        BDFS_ASSERT((uint64_t)p->sums_n + p->data_n <= TRANSFER_PACKET_BYTES_MAX - 64);
         *at++ = OFFSET << 3 | FIELD_FIXED64;
         at = put_le(at, (uint64_t)p->offset, 8);
         *at++ = SEQNO << 3 | FIELD_FIXED64;
@@ -70,6 +69,9 @@ size_t transfer_packet_encode(uint8_t ret[TRANSFER_HEAD_BYTES_MAX],
                 *at++ = 1;
         }
         header_n = (size_t)(at - ret) - PREFIX_BYTES;
+        /* whatever was decoded may be sent on: the decoder's bound is the same */
+        BDFS_ASSERT((uint64_t)p->sums_n + p->data_n <=
+                    TRANSFER_PACKET_BYTES_MAX - PLEN_BYTES - header_n);
         put_u32be(ret, PLEN_BYTES + p->sums_n + p->data_n);
         ret[4] = (uint8_t)(header_n >> 8);
         ret[5] = (uint8_t)header_n;

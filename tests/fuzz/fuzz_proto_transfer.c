@@ -69,8 +69,6 @@ static void one_packet(const uint8_t *data, size_t n)
         }
         MUST(head_n <= n);
         MUST((uint64_t)p.sums_n + p.data_n + head_n <= TRANSFER_PACKET_BYTES_MAX + 2);
-        if ((uint64_t)p.sums_n + p.data_n > TRANSFER_PACKET_BYTES_MAX - 64)
-                return; /* nobody encodes packets that large */
         again_n = transfer_packet_encode(head, &p);
         MUST(transfer_packet_decode(head, again_n, &back, &head_n, &need, &err) == BDFS_OK);
         MUST(need == 0 && head_n == again_n);

@@ -159,6 +159,19 @@ static void malformed_packets_are_refused(void **state)
         }
 }
 
+static void largest_packet_that_is_accepted_can_be_sent_on(void **state)
+{
+        struct transfer_packet p = {.data_n = TRANSFER_PACKET_BYTES_MAX - 4 - 25}, back;
+        uint8_t head[TRANSFER_HEAD_BYTES_MAX];
+        size_t n = transfer_packet_encode(head, &p), head_n, need;
+
+        (void)state;
+        assert_int_equal(decode(head, n, &back, &head_n, &need), BDFS_OK);
+        assert_int_equal(transfer_packet_encode(head, &back), n);
+        put_u32be(head, get_u32be(head) + 1);
+        assert_int_equal(decode(head, n, &back, &head_n, &need), BDFS_PROTOCOL);
+}
+
 static void unknown_fields_of_a_packet_are_skipped(void **state)
 {
         static const char head[] = "\0\0\0\x04\0\x1b\x09" S0 "\x11" S0 "\x18\0\x25\0\0\0\0\x30\x05";
@@ -335,6 +348,7 @@ int main(void)
                 cmocka_unit_test(sync_and_heartbeats_survive_the_wire),
                 cmocka_unit_test(decoder_asks_for_the_head_and_no_byte_more),
                 cmocka_unit_test(malformed_packets_are_refused),
+                cmocka_unit_test(largest_packet_that_is_accepted_can_be_sent_on),
                 cmocka_unit_test(unknown_fields_of_a_packet_are_skipped),
                 cmocka_unit_test(checksums_count_one_for_each_chunk),
                 cmocka_unit_test(read_packets_come_in_turn_and_are_not_empty),
