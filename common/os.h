@@ -39,7 +39,8 @@ struct os_cond {
 };
 
 /* @name (at most 15 bytes are kept) shows in ps and in traces. Join exactly once. Requests by
- * signal (INT, TERM, HUP, USR1, USR2, CHLD, ALRM, PIPE) are blocked in it: main() takes them. */
+ * signal (INT, TERM, HUP, USR1, USR2, CHLD, ALRM, PIPE) are blocked in it: main() takes them.
+ * A stack has 1 MiB. */
 enum bdfs_status os_thread_start(struct os_thread **ret, const char *name, void (*run)(void *arg),
                                  void *arg, struct bdfs_err *err) BDFS_MUST_CHECK;
 void os_thread_join(struct os_thread *t);

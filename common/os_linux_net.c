@@ -183,8 +183,10 @@ enum bdfs_status os_listen(struct os_listener **ret, const struct os_addr *addr,
                 return bdfs_fail_errno(err, errno, "listen on %s port %u", addr->host,
                                        addr->port);
         rc = listener_of_fd(ret, fd, false, err);
-        if (rc != BDFS_OK)
-                return bdfs_wrap(err, "%s port %u", addr->host, addr->port);
+        if (rc != BDFS_OK) {
+                (void)bdfs_wrap(err, "%s port %u", addr->host, addr->port);
+                return rc;
+        }
         (void)TAKE_FD(fd);
         return BDFS_OK;
 }
@@ -212,8 +214,10 @@ enum bdfs_status os_listen_unix(struct os_listener **ret, const char *path, mode
             chmod(path, mode) < 0)
                 return bdfs_fail_errno(err, errno, "listen on %s", path);
         rc = listener_of_fd(ret, fd, true, err);
-        if (rc != BDFS_OK)
-                return bdfs_wrap(err, "%s", path);
+        if (rc != BDFS_OK) {
+                (void)bdfs_wrap(err, "%s", path);
+                return rc;
+        }
         (void)TAKE_FD(fd);
         return BDFS_OK;
 }

@@ -104,7 +104,7 @@ static bool ask(int fd, uint8_t family, const struct endpoint *theirs,
         if (n != (ssize_t)sizeof(q))
                 return false;
         do
-                n = recv(fd, &a, sizeof(a), 0); /* answered by send() already: never waits */
+                n = recv(fd, &a, sizeof(a), MSG_DONTWAIT); /* send() has answered already */
         while (n < 0 && errno == EINTR);
         if (n < (ssize_t)NLMSG_LENGTH(sizeof(m)) || a.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
                 return false;

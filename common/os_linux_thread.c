@@ -17,6 +17,8 @@
 static_assert(sizeof(pthread_mutex_t) <= sizeof(struct os_mutex), "os_mutex has no room");
 static_assert(sizeof(pthread_cond_t) <= sizeof(struct os_cond), "os_cond has no room");
 
+#define STACK_BYTES ((size_t)1 << 20) /* as in the simulator */
+
 struct os_thread {
         pthread_t id;
         void (*run)(void *arg);
@@ -29,6 +31,20 @@ static void thread_put(struct os_thread *t)
 {
         if (atomic_fetch_sub(&t->refs, 1) == 1)
                 free(t);
+}
+
+static int create(struct os_thread *t, void *(*body)(void *))
+{
+        pthread_attr_t attr;
+        int rc = pthread_attr_init(&attr);
+
+        if (rc != 0)
+                return rc;
+        rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
+        if (rc == 0)
+                rc = pthread_create(&t->id, &attr, body, t);
+        (void)pthread_attr_destroy(&attr);
+        return rc;
 }
 
 static void *thread_main(void *arg)
@@ -68,7 +84,7 @@ enum bdfs_status os_thread_start(struct os_thread **ret, const char *name, void 
         atomic_init(&t->refs, 2);
         (void)snprintf(t->name, sizeof(t->name), "%s", name);
         mask_requests(&old);
-        rc = pthread_create(&t->id, NULL, thread_main, t);
+        rc = create(t, thread_main);
         (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
         if (rc != 0) {
                 free(t);

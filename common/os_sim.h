@@ -12,6 +12,7 @@
  *
  * Owner:   the simulation owns nodes, disks and fibers; all are gone when sim_run() returns. What
  *          fibers own they must free when their calls fail, as in a crash.
+ *          They unwind after @main_fn has returned: what they use must not lie in its frame.
  * Threads: one simulation per thread; everything below is called from inside sim_run() unless
  *          said otherwise. A fiber must not wait for anything outside the seam.
  * Errors:  calls of a crashed node's fibers fail (IO, sockets CLOSED), waits end at once; mutexes

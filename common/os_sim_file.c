@@ -154,7 +154,9 @@ enum bdfs_status os_file_writev(struct os_file *f, uint64_t offset, struct iovec
                                 iov[i].iov_len, err);
                 offset += iov[i].iov_len;
         }
-        return rc == BDFS_OK ? rc : bdfs_wrap(err, "write %s", f->name);
+        if (rc != BDFS_OK)
+                (void)bdfs_wrap(err, "write %s", f->name);
+        return rc;
 }
 
 enum bdfs_status os_file_write(struct os_file *f, uint64_t offset, const void *from, size_t n,
@@ -191,7 +193,9 @@ enum bdfs_status os_file_allocate(struct os_file *f, uint64_t bytes, struct bdfs
 
         if (rc == BDFS_OK)
                 rc = disk_allocate(f->node->disk, f->inode, bytes, err);
-        return rc == BDFS_OK ? rc : bdfs_wrap(err, "allocate %s", f->name);
+        if (rc != BDFS_OK)
+                (void)bdfs_wrap(err, "allocate %s", f->name);
+        return rc;
 }
 
 static struct os_stat stat_of(const struct sim_node *n, const struct disk_inode *i)
