@@ -126,7 +126,7 @@ uint8_t *buf_grow(struct buf *b, size_t n)
                 b->bad = true;
                 return NULL;
         }
-        p = b->data + b->n;
+        p = n == 0 ? b->data : b->data + b->n; /* an empty buf has no memory to point into */
         b->n += n;
         return p;
 }
