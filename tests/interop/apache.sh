@@ -13,6 +13,7 @@
 #   ACLS=true XATTRS=true   false: what a namenode without ACLs or extended attributes answers
 #   PRECISION=3600000       dfs.namenode.accesstime.precision, in ms
 #   MIN_BLOCK=1024          dfs.namenode.fs-limits.min-block-size
+#   HEARTBEAT=200ms         dfs.heartbeat.interval: block recovery and deletion ride on heartbeats
 #   SUPERGROUP=supergroup   dfs.permissions.superusergroup
 #   SYNC_BLOCK=false        true: a datanode syncs each block when it is closed (dfs.datanode.synconclose)
 #   SYNC_EDITS=false        true: the namenode syncs its journal for every batch, as it does in production
@@ -76,7 +77,7 @@ configure() {
 		property dfs.datanode.synconclose "${SYNC_BLOCK:-false}"
 		property dfs.datanode.du.reserved 0
 		property dfs.namenode.handler.count 8
-		property dfs.heartbeat.interval 1
+		property dfs.heartbeat.interval "${HEARTBEAT:-200ms}"
 		property dfs.blockreport.intervalMsec 60000
 		property dfs.namenode.redundancy.interval.seconds 1s
 		property dfs.namenode.replication.max-streams 16
