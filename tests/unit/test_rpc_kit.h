@@ -47,7 +47,7 @@ struct kit {
         struct os_cond changed;
         /* guarded by: lock */
         struct rpc_call *held[KIT_HELD_MAX];
-        size_t held_n, calls_n, helpers_n;
+        size_t held_n, calls_n, later_n;
         struct kit_seen seen[KIT_SEEN_MAX];
         char last_user[OS_NAME_BYTES];
         bool stopping; /* what is held is answered at once */
@@ -85,7 +85,7 @@ static inline void kit_later_run(void *arg)
         kit_reply(l->call, l->value);
         free(l);
         AUTO_LOCK(&kit->lock);
-        kit->helpers_n--;
+        kit->later_n--;
         os_cond_broadcast(&kit->changed);
 }
 
@@ -98,7 +98,7 @@ static inline void kit_later(struct kit *kit, struct rpc_call *call, int64_t ms,
         *l = (struct kit_later){kit, call, ms, value};
         {
                 AUTO_LOCK(&kit->lock);
-                kit->helpers_n++;
+                kit->later_n++;
         }
         if (os_thread_start(&thread, "later", kit_later_run, l, &err) != BDFS_OK)
                 abort();
@@ -270,7 +270,7 @@ static inline void kit_stop(struct kit *kit)
         kit_release(kit);
         {
                 AUTO_LOCK(&kit->lock);
-                while (kit->helpers_n > 0)
+                while (kit->later_n > 0)
                         (void)os_cond_wait(&kit->changed, &kit->lock, kit_soon(1000));
                 kit->stopping = false;
         }
