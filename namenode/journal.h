@@ -28,15 +28,12 @@ struct journal_record {
         size_t n;
 };
 
-/* The directory is made if it is missing. */
-enum bdfs_status journal_open(struct journal **ret, const char *dir, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
+/* The directory is made if it is missing. INVALID when the journal is another cluster's: its id
+ * stands in each segment. */
+enum bdfs_status journal_open(struct journal **ret, const char *dir, const uint8_t cluster[16],
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 void journal_close(struct journal *j); /* NULL is fine */
-
-/* The cluster that the records belong to stands in each segment. It is set before the first append
- * to a new journal; INVALID when the journal is another cluster's. */
-enum bdfs_status journal_set_cluster(struct journal *j, const uint8_t cluster[16],
-                                     struct bdfs_err *err) BDFS_MUST_CHECK;
+const uint8_t *journal_cluster(const struct journal *j); /* 16 bytes */
 
 uint64_t journal_first(const struct journal *j); /* 0: holds no record */
 /* Of the last record ever appended, trimmed or not; 0: there never was one. */

@@ -169,7 +169,6 @@ static enum bdfs_status usable(const struct journal *j, struct bdfs_err *err)
 {
         if (j->failed)
                 return bdfs_fail(err, BDFS_IO, "journal %s: an earlier write failed", j->dir);
-        BDFS_ASSERT(j->has_cluster);
         return BDFS_OK;
 }
 
@@ -321,7 +320,8 @@ static enum bdfs_status lock_dir(struct journal *j, struct bdfs_err *err)
         return rc == BDFS_OK ? os_file_lock(j->lock, err) : rc;
 }
 
-enum bdfs_status journal_open(struct journal **ret, const char *dir, struct bdfs_err *err)
+enum bdfs_status journal_open(struct journal **ret, const char *dir, const uint8_t cluster[16],
+                              struct bdfs_err *err)
 {
         struct journal *j;
         enum bdfs_status rc;
@@ -332,6 +332,7 @@ enum bdfs_status journal_open(struct journal **ret, const char *dir, struct bdfs
         if (j == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "journal %s: out of memory", dir);
         j->next = 1;
+        memcpy(j->cluster, cluster, sizeof(j->cluster));
         buf_init(&j->buf, 0);
         (void)snprintf(j->dir, sizeof(j->dir), "%s", dir);
         rc = lock_dir(j, err);

@@ -33,7 +33,6 @@ struct journal {
         uint64_t allocated; /* the file has disk space up to here */
         uint64_t next;      /* index of the next record */
         uint8_t cluster[16];
-        bool has_cluster;
         bool failed;        /* a write or sync failed: nothing is appended any more */
         struct buf buf;     /* the batch being written */
 };

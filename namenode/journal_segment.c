@@ -83,11 +83,9 @@ static enum bdfs_status read_header(struct journal *j, struct os_file *f, uint64
                 return bdfs_wrap(err, "journal segment %s/%s%016" PRIx64, j->dir, prefix, first);
         if (ret->first != first)
                 return segment_fail(j, first, "its header names another first index", err);
-        if (!j->has_cluster)
-                memcpy(j->cluster, ret->cluster, sizeof(j->cluster));
-        j->has_cluster = true;
         if (memcmp(j->cluster, ret->cluster, sizeof(j->cluster)) != 0)
-                return segment_fail(j, first, "belongs to another cluster", err);
+                return bdfs_fail(err, BDFS_INVALID, "journal %s belongs to another cluster",
+                                 j->dir);
         return BDFS_OK;
 }
 
@@ -222,15 +220,9 @@ enum bdfs_status journal_read(struct journal *j, uint64_t from,
 
 /* ---- what there is, and trimming ------------------------------------------------------------- */
 
-enum bdfs_status journal_set_cluster(struct journal *j, const uint8_t cluster[16],
-                                     struct bdfs_err *err)
+const uint8_t *journal_cluster(const struct journal *j)
 {
-        if (j->has_cluster && memcmp(j->cluster, cluster, sizeof(j->cluster)) != 0)
-                return bdfs_fail(err, BDFS_INVALID, "journal %s belongs to another cluster",
-                                 j->dir);
-        memcpy(j->cluster, cluster, sizeof(j->cluster));
-        j->has_cluster = true;
-        return BDFS_OK;
+        return j->cluster;
 }
 
 uint64_t journal_first(const struct journal *j)

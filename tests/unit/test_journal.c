@@ -39,8 +39,7 @@ static struct journal *open_journal(void)
 {
         struct journal *j;
 
-        OK(journal_open(&j, journal_dir, &err));
-        OK(journal_set_cluster(j, cluster, &err));
+        OK(journal_open(&j, journal_dir, cluster, &err));
         return j;
 }
 
@@ -404,7 +403,7 @@ static void a_second_opener_is_refused(void **state)
         struct journal *j = open_journal(), *second;
 
         (void)state;
-        assert_int_equal(journal_open(&second, journal_dir, &err), BDFS_LIMIT);
+        assert_int_equal(journal_open(&second, journal_dir, cluster, &err), BDFS_LIMIT);
         journal_close(j);
         j = open_journal();
         journal_close(j);
@@ -417,10 +416,10 @@ static void another_clusters_journal_is_refused(void **state)
         (void)state;
         OK(append(j, 1));
         journal_close(j);
-        OK(journal_open(&j, journal_dir, &err));
-        assert_int_equal(journal_set_cluster(j, (const uint8_t *)"another cluster!", &err),
+        assert_int_equal(journal_open(&j, journal_dir, (const uint8_t *)"another cluster!", &err),
                          BDFS_INVALID);
-        OK(journal_set_cluster(j, cluster, &err));
+        j = open_journal();
+        assert_memory_equal(journal_cluster(j), cluster, sizeof(cluster));
         journal_close(j);
 }
 
@@ -429,7 +428,7 @@ static bool opens(uint64_t *ret_last)
 {
         struct journal *j;
         uint64_t n;
-        enum bdfs_status rc = journal_open(&j, journal_dir, &err);
+        enum bdfs_status rc = journal_open(&j, journal_dir, cluster, &err);
 
         if (rc != BDFS_OK) {
                 assert_int_equal(rc, BDFS_CORRUPT);
@@ -441,7 +440,7 @@ static bool opens(uint64_t *ret_last)
         assert_int_equal(n, *ret_last);
         OK(append(j, 2)); /* it can go on, over what was cut */
         journal_close(j);
-        OK(journal_open(&j, journal_dir, &err));
+        OK(journal_open(&j, journal_dir, cluster, &err));
         OK(read_all(j, 1, &n));
         assert_int_equal(n, *ret_last + 2);
         journal_close(j);
@@ -634,7 +633,7 @@ static void a_segment_under_another_name_is_corrupt(void **state)
         journal_close(j);
         assert_int_equal(rename(in_journal(FIRST_SEGMENT),
                                 in_journal("journal-0000000000000002")), 0);
-        assert_int_equal(journal_open(&j, journal_dir, &err), BDFS_CORRUPT);
+        assert_int_equal(journal_open(&j, journal_dir, cluster, &err), BDFS_CORRUPT);
 }
 
 static void a_batch_too_large_is_refused(void **state)
@@ -662,7 +661,7 @@ static int full_disk_child(void)
         uint64_t n;
 
         (void)signal(SIGXFSZ, SIG_IGN);
-        if (journal_open(&j, journal_dir, &err) != BDFS_OK)
+        if (journal_open(&j, journal_dir, cluster, &err) != BDFS_OK)
                 return 1;
         limit_files(16 * MIB);
         if (journal_reserve(j, 20 * MIB, &err) != BDFS_NO_SPACE)
@@ -675,7 +674,7 @@ static int full_disk_child(void)
         if (journal_reserve(j, 20 * MIB, &err) != BDFS_OK || append(j, 1) != BDFS_OK)
                 return 5;
         journal_close(j);
-        if (journal_open(&j, journal_dir, &err) != BDFS_OK || read_all(j, 1, &n) != BDFS_OK)
+        if (journal_open(&j, journal_dir, cluster, &err) != BDFS_OK || read_all(j, 1, &n) != BDFS_OK)
                 return 6;
         journal_close(j);
         return n == 12 ? 0 : 7;
@@ -686,7 +685,7 @@ static int failed_write_child(void)
         struct journal *j;
 
         (void)signal(SIGXFSZ, SIG_IGN);
-        if (journal_open(&j, journal_dir, &err) != BDFS_OK)
+        if (journal_open(&j, journal_dir, cluster, &err) != BDFS_OK)
                 return 1;
         if (journal_reserve(j, 1000, &err) != BDFS_OK)
                 return 2;
@@ -740,8 +739,7 @@ static void killed_child(int fd)
 {
         struct journal *j;
 
-        if (journal_open(&j, journal_dir, &err) != BDFS_OK ||
-            journal_set_cluster(j, cluster, &err) != BDFS_OK)
+        if (journal_open(&j, journal_dir, cluster, &err) != BDFS_OK)
                 _exit(1);
         for (size_t i = 1;; i = i % 16 + 1) {
                 uint64_t last;
