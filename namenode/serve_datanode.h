@@ -1,0 +1,12 @@
+/*
+ * serve_datanode.h - bdfs.DatanodeService: registration, heartbeats and reports of datanodes.
+ *
+ * On the own port only, and only for callers who are the cluster's owner.
+ */
+#pragma once
+
+#include "namenode/blocks.h"
+#include "net/rpc_server.h"
+
+/* @blocks is borrowed. */
+struct rpc_service serve_datanode_service(struct blocks *blocks);
