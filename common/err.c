@@ -63,8 +63,7 @@ enum bdfs_status bdfs_wrap(struct bdfs_err *err, const char *format, ...)
         va_list ap;
         size_t used;
 
-        if (err == NULL)
-                return BDFS_FAILED;
+        BDFS_ASSERT(err != NULL); /* the status is in it */
         memcpy(inner, err->text, sizeof(inner));
         va_start(ap, format);
         (void)vsnprintf(err->text, sizeof(err->text), format, ap);

@@ -58,7 +58,7 @@ static enum bdfs_status open_storage(struct namenode *nn, struct bdfs_err *err)
         (void)snprintf(tables, sizeof(tables), "%s/tables", nn->tables_dir);
         if (store_open(&nn->store, &config, &nn->fresh, err) != BDFS_OK)
                 return bdfs_wrap(err, "open the tables in %s", tables);
-        if (journal_open(&nn->journal, dir, err) != BDFS_OK)
+        if (journal_open(&nn->journal, dir, nn->cluster, err) != BDFS_OK)
                 return bdfs_wrap(err, "open the journal in %s", dir);
         return BDFS_OK;
 }
