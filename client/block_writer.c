@@ -12,7 +12,7 @@ static int64_t step_deadline(const struct block_writer *w)
         return os_mono_ms() + w->fs->timeout_ms + 5000 * (int64_t)w->nodes_n;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static enum bdfs_status send_request(struct block_writer *w, const struct block_writer_open *o,
                                      struct bdfs_err *err)
@@ -119,7 +119,7 @@ void block_writer_close(struct block_writer *w)
         w->conn = NULL;
 }
 
-/* ---- acks ---------------------------------------------------------------------------------------- */
+/* ---- acks ---- */
 
 static enum bdfs_status check_ack(struct block_writer *w, const struct transfer_ack *a,
                                   struct bdfs_err *err)
@@ -210,7 +210,7 @@ static enum bdfs_status send_failed(struct block_writer *w, struct bdfs_err *err
         return broke(w, err);
 }
 
-/* ---- packets -------------------------------------------------------------------------------------- */
+/* ---- packets ---- */
 
 static enum bdfs_status send_packet(struct block_writer *w, const struct transfer_packet *p,
                                     const uint8_t *sums, const void *data, struct bdfs_err *err)

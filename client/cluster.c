@@ -22,7 +22,7 @@
 #include "proto/hadoop_namenode.pb-c.h"
 #include "proto/message.h"
 
-/* ---- settings ------------------------------------------------------------------------------ */
+/* ---- settings ---- */
 
 void cluster_default_settings(struct cluster_settings *s)
 {
@@ -120,7 +120,7 @@ static enum bdfs_status settings_load(const char *dir, struct cluster_settings *
         return ok ? BDFS_OK : bdfs_fail(err, BDFS_CORRUPT, "%s does not make sense", path);
 }
 
-/* ---- ports --------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static bool port_free(uint16_t port)
 {
@@ -154,7 +154,7 @@ static enum bdfs_status pick_base_port(struct cluster_settings *s, struct bdfs_e
         return bdfs_fail(err, BDFS_LIMIT, "no %u free ports in a row on loopback", span);
 }
 
-/* ---- processes ----------------------------------------------------------------------------- */
+/* ---- processes ---- */
 
 /* 0: not running. A pid file may be old: only a process that was given this conf file counts. */
 static pid_t running(const struct cluster_process *p)
@@ -264,7 +264,7 @@ static enum bdfs_status start_all(const struct cluster_process *all, size_t n,
         return BDFS_OK;
 }
 
-/* ---- waiting until it takes writes ---------------------------------------------------------- */
+/* ---- waiting until it takes writes ---- */
 
 static enum bdfs_status ask(struct rpc_client *c, unsigned datanodes, bool *ret,
                             struct bdfs_err *err)
@@ -343,7 +343,7 @@ static enum bdfs_status wait_ready(const struct cluster_settings *s,
         return err->status;
 }
 
-/* ---- up, down, status ------------------------------------------------------------------------ */
+/* ---- up, down, status ---- */
 
 static enum bdfs_status make_dirs(const struct cluster_process *all, size_t n, struct bdfs_err *err)
 {

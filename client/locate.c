@@ -18,7 +18,7 @@ void file_map_fini(struct file_map *m)
         *m = (struct file_map){0};
 }
 
-/* ---- a block that is being written -------------------------------------------------------------- */
+/* ---- a block that is being written ---- */
 
 static enum bdfs_status ask_length(struct bdfs *fs, const Hadoop__DatanodeIDProto *id,
                                    Hadoop__ExtendedBlockProto *block, uint64_t *ret,
@@ -71,7 +71,7 @@ static enum bdfs_status visible_length(struct bdfs *fs, const Hadoop__LocatedBlo
         return bdfs_wrap(err, "the length of the block that is being written cannot be learned");
 }
 
-/* ---- locating ------------------------------------------------------------------------------------ */
+/* ---- locating ---- */
 
 enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
                         struct file_map *ret, struct bdfs_err *err)
@@ -128,7 +128,7 @@ const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_
         return l->blocks[low - 1];
 }
 
-/* ---- for people and schedulers -------------------------------------------------------------------- */
+/* ---- for people and schedulers ---- */
 
 static bool take_location(const Hadoop__LocatedBlockProto *b, struct bdfs_location *ret)
 {

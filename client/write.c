@@ -39,7 +39,7 @@ struct file_writer {
         uint8_t buffer[WRITE_PACKET_BYTES];
 };
 
-/* ---- taking turns with the lease thread --------------------------------------------------------------- */
+/* ---- taking turns with the lease thread ---- */
 
 static void enter(struct file_writer *w)
 {
@@ -86,7 +86,7 @@ static void tick(struct lease_member *m)
         os_mutex_unlock(&w->lock);
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 static Hadoop__ExtendedBlockProto *previous_block(struct file_writer *w)
 {
@@ -208,7 +208,7 @@ static enum bdfs_status finish_block(struct file_writer *w, struct bdfs_err *err
         return rc;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 /* How many bytes the packet that is being filled may have. */
 static size_t packet_room(const struct file_writer *w)
@@ -326,7 +326,7 @@ enum bdfs_status bdfs_hsync(struct bdfs_file *f, struct bdfs_err *err)
         return flush(f, true, err);
 }
 
-/* ---- closing --------------------------------------------------------------------------------------------------- */
+/* ---- closing ---- */
 
 static void writer_free(struct file_writer *w)
 {
@@ -387,7 +387,7 @@ void writer_abandon(struct file_writer *w)
         writer_free(w);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static enum bdfs_status writer_new(struct bdfs *fs, const char *path,
                                    const Hadoop__HdfsFileStatusProto *st, struct bdfs_file **ret,
@@ -459,7 +459,7 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
         return rc;
 }
 
-/* ---- append --------------------------------------------------------------------------------------------------------- */
+/* ---- append ---- */
 
 static enum bdfs_status new_stamp(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
                                   ProtobufCMessage **ret, struct bdfs_err *err)

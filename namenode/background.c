@@ -33,7 +33,7 @@ static bool tick(struct background *b, int64_t ms)
         return !b->stopping;
 }
 
-/* ---- leases -------------------------------------------------------------------------------------- */
+/* ---- leases ---- */
 
 static void look_at_file(struct background *b, uint64_t inode, int64_t now)
 {
@@ -98,7 +98,7 @@ static void run_leases(void *arg)
         free(inodes);
 }
 
-/* ---- deleted trees --------------------------------------------------------------------------------- */
+/* ---- deleted trees ---- */
 
 static bool has_doomed(struct namenode *nn)
 {
@@ -137,7 +137,7 @@ static void run_deleter(void *arg)
         }
 }
 
-/* ---- starting and stopping --------------------------------------------------------------------------- */
+/* ---- starting and stopping ---- */
 
 enum bdfs_status background_start(struct background **ret, struct namenode *nn,
                                   struct bdfs_err *err)

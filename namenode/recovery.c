@@ -10,7 +10,7 @@
 #define REPLICAS_ROOM 64
 #define ASK_AGAIN_MS 10000
 
-/* ---- deciding ------------------------------------------------------------------------------------- */
+/* ---- deciding ---- */
 
 static bool is_sealed(const struct replica_info *r)
 {
@@ -105,7 +105,7 @@ struct recovery_verdict recovery_decide(const struct recovery_view *v)
         return d;
 }
 
-/* ---- doing ---------------------------------------------------------------------------------------- */
+/* ---- doing ---- */
 
 struct asked {
         uint64_t inode, stamp;

@@ -77,7 +77,7 @@ static void get_group_stats(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-/* ---- datanodes -------------------------------------------------------------------------------- */
+/* ---- datanodes ---- */
 
 static bool in_report(const struct node_info *n, Hadoop__DatanodeReportTypeProto type)
 {
@@ -192,7 +192,7 @@ static void get_storage_report(void *context, struct rpc_call *call)
         describe_fini(&d);
 }
 
-/* ---- safe mode -------------------------------------------------------------------------------- */
+/* ---- safe mode ---- */
 
 static void set_safe_mode(void *context, struct rpc_call *call)
 {
@@ -224,7 +224,7 @@ static void set_safe_mode(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-/* ---- the rest of dfsadmin ----------------------------------------------------------------------- */
+/* ---- the rest of dfsadmin ---- */
 
 static void save_namespace(void *context, struct rpc_call *call)
 {

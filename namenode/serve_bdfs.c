@@ -41,7 +41,7 @@ static void server_info(void *context, struct rpc_call *call)
         reading_end(&g, rc, &r.base, &err);
 }
 
-/* ---- one file ------------------------------------------------------------------------------------- */
+/* ---- one file ---- */
 
 static const char *state_name(uint8_t state)
 {
@@ -192,7 +192,7 @@ static void file_info(void *context, struct rpc_call *call)
         reading_end(&g, rc, made ? &r.base : NULL, &err);
 }
 
-/* ---- fsck ----------------------------------------------------------------------------------------- */
+/* ---- fsck ---- */
 
 struct fsck {
         struct reading *g;
@@ -335,7 +335,7 @@ static void fsck(void *context, struct rpc_call *call)
         buf_fini(&position);
 }
 
-/* ---- digest, checkpoint ---------------------------------------------------------------------------- */
+/* ---- digest, checkpoint ---- */
 
 static void digest(void *context, struct rpc_call *call)
 {

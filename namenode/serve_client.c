@@ -22,7 +22,7 @@ rpc_handler *serve_client_handler(const struct method *m)
         return NULL;
 }
 
-/* ---- who asks --------------------------------------------------------------------------------- */
+/* ---- who asks ---- */
 
 static bool in_group(struct namenode *nn, const char *user, const char *group)
 {
@@ -66,7 +66,7 @@ void serve_caller(struct namenode *nn, const struct rpc_call *call, struct serve
         ret->ns.superuser = serve_is_superuser(nn, call);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------ */
+/* ---- paths ---- */
 
 bool serve_path(struct rpc_call *call, const char *text, enum path_use use, struct buf *room,
                 struct path *ret)
@@ -86,7 +86,7 @@ bool serve_path(struct rpc_call *call, const char *text, enum path_use use, stru
         return false;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ---- */
 
 void serve_no_memory(struct rpc_call *call)
 {
@@ -143,7 +143,7 @@ void reading_end_class(struct reading *r, const char *java_class, const char *te
         reading_fini(r);
 }
 
-/* ---- safe mode -------------------------------------------------------------------------------- */
+/* ---- safe mode ---- */
 
 bool serve_require_writable(struct namenode *nn, struct rpc_call *call, const char *what,
                             const char *path)

@@ -12,7 +12,7 @@
 #define HOLE_NODES 3
 #define CORRUPT_PAGE 100
 
-/* ---- pieces ------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 /* Live nodes, for a hole: any of them can serve zeros. */
 static size_t any_nodes(struct namenode *nn, uint32_t *ret, size_t room)
@@ -103,7 +103,7 @@ static Hadoop__LocatedBlocksProto *locate_map(struct reading *g, const struct ns
         return l->lastblock == NULL ? NULL : l;
 }
 
-/* ---- the access time ------------------------------------------------------------------------------ */
+/* ---- the access time ---- */
 
 struct touch { /* a record that nobody waits for */
         struct commit_request request;
@@ -141,7 +141,7 @@ static void touch_atime(struct namenode *nn, const struct ns_status *s)
                 free(t); /* the queue is full: the access time is not worth waiting for */
 }
 
-/* ---- getBlockLocations, getLocatedFileInfo ---------------------------------------------------------- */
+/* ---- getBlockLocations, getLocatedFileInfo ---- */
 
 static void get_block_locations(void *context, struct rpc_call *call)
 {
@@ -214,7 +214,7 @@ static void get_located_file_info(void *context, struct rpc_call *call)
         reading_end(&g, rc, made ? &r.base : NULL, &err);
 }
 
-/* ---- listings -------------------------------------------------------------------------------------- */
+/* ---- listings ---- */
 
 /* At most LISTING_PAGE_MAX entries, and about as many blocks when locations are asked for. */
 static enum bdfs_status listing(struct reading *g, const struct path *path,
@@ -273,7 +273,7 @@ static void get_listing(void *context, struct rpc_call *call)
                 reading_end(&g, rc, &r.base, &err);
 }
 
-/* ---- batched listings: several directories in one call ------------------------------------------------ */
+/* ---- batched listings: several directories in one call ---- */
 
 /* The cookie: number of the path, then the last name that was given of it. */
 struct batch_position {
@@ -383,7 +383,7 @@ static void get_batched_listing(void *context, struct rpc_call *call)
                 reading_end(&g, BDFS_OK, &r.base, &err);
 }
 
-/* ---- bad replicas ------------------------------------------------------------------------------------ */
+/* ---- bad replicas ---- */
 
 static void report_bad_blocks(void *context, struct rpc_call *call)
 {

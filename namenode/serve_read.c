@@ -162,7 +162,7 @@ static void is_file_closed(void *context, struct rpc_call *call)
         reading_end(&g, rc, &r.base, &err);
 }
 
-/* ---- storage policies: every file is HOT --------------------------------------------------------- */
+/* ---- storage policies: every file is HOT ---- */
 
 static Hadoop__BlockStoragePolicyProto *hot_policy(struct describe *d)
 {
@@ -225,7 +225,7 @@ static void get_storage_policy(void *context, struct rpc_call *call)
         reading_end(&g, rc, r.storagepolicy == NULL ? NULL : &r.base, &err);
 }
 
-/* ---- open and corrupt files ------------------------------------------------------------------------ */
+/* ---- open and corrupt files ---- */
 
 #define OPEN_FILES_PAGE 1000
 

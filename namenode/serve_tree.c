@@ -22,7 +22,7 @@ static struct mutation *begin(struct namenode *nn, struct rpc_call *call, const 
                 (m)->record.field = &(m)->op.field;                   \
         } while (0)
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 #define ANSWER_EMPTY(name, type, INIT)                                                            \
         static void name(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result) \
@@ -53,7 +53,7 @@ ANSWER_EMPTY(times_done, Hadoop__SetTimesResponseProto, HADOOP__SET_TIMES_RESPON
 ANSWER_EMPTY(symlink_done, Hadoop__CreateSymlinkResponseProto,
              HADOOP__CREATE_SYMLINK_RESPONSE_PROTO__INIT)
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static void mkdirs(void *context, struct rpc_call *call)
 {

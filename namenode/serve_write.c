@@ -16,7 +16,7 @@
                 (m)->record.field = &(m)->op.field;                     \
         } while (0)
 
-/* ---- what several calls need ---------------------------------------------------------------------- */
+/* ---- what several calls need ---- */
 
 /* False, and the call is answered, when the block is of another cluster. */
 static bool own_pool(struct namenode *nn, struct rpc_call *call,
@@ -110,7 +110,7 @@ void serve_check_blocks(struct namenode *nn, uint64_t inode)
         store_abort(t);
 }
 
-/* ---- taking over a lease ---------------------------------------------------------------------------- */
+/* ---- taking over a lease ---- */
 
 /*
  * Is the file at @text open, and its holder silent for longer than the soft limit? Then its lease
@@ -154,7 +154,7 @@ static bool take_over(struct namenode *nn, struct rpc_call *call, const char *te
         return expired;
 }
 
-/* ---- create, append ----------------------------------------------------------------------------------- */
+/* ---- create, append ---- */
 
 /* The status of a file just made or opened. NULL: the call is answered. */
 static Hadoop__HdfsFileStatusProto *own_status(struct namenode *nn, struct rpc_call *call,
@@ -262,7 +262,7 @@ static void append(void *context, struct rpc_call *call)
         mutation_submit(m, append_done);
 }
 
-/* ---- addBlock and its kin -------------------------------------------------------------------------------- */
+/* ---- addBlock and its kin ---- */
 
 /* The block of a result as a located block of @length bytes so far. NULL: no memory. */
 static Hadoop__LocatedBlockProto *located_result(struct mutation *m, struct describe *d,
@@ -506,7 +506,7 @@ static void get_additional_datanode(void *context, struct rpc_call *call)
         mutation_submit(m, additional_done);
 }
 
-/* ---- stamps and pipelines ---------------------------------------------------------------------------------- */
+/* ---- stamps and pipelines ---- */
 
 static void new_stamp_done(struct mutation *m, struct rpc_call *call,
                            const Bdfs__OpResult *result)
@@ -585,7 +585,7 @@ static void update_pipeline(void *context, struct rpc_call *call)
         mutation_submit(m, pipeline_done);
 }
 
-/* ---- complete, fsync ------------------------------------------------------------------------------------------ */
+/* ---- complete, fsync ---- */
 
 static void answer_complete(struct rpc_call *call, bool value)
 {
@@ -688,7 +688,7 @@ static void fsync_(void *context, struct rpc_call *call)
         mutation_submit(m, fsync_done);
 }
 
-/* ---- leases ----------------------------------------------------------------------------------------------------- */
+/* ---- leases ---- */
 
 static void renew_lease(void *context, struct rpc_call *call)
 {
