@@ -276,6 +276,19 @@ enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_
         return rc;
 }
 
+enum bdfs_status dataset_open_file(struct dataset *ds, uint64_t block, struct os_file **ret,
+                                   struct bdfs_err *err)
+{
+        struct replica_entry e;
+        char path[VOLUME_PATH_BYTES];
+
+        if (!dataset_find(ds, block, &e) || e.state != STATE(FINALIZED))
+                return bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64
+                                 " is not finalized here", block);
+        volume_path(ds->volumes[e.volume], block, path);
+        return os_file_open(ret, path, OS_READ, err);
+}
+
 /* ---- opening and closing ------------------------------------------------------------------ */
 
 struct load {
@@ -353,7 +366,10 @@ static enum bdfs_status load_one(void *arg, uint64_t block, struct bdfs_err *err
                 return rc;
         count(l->ds, &e);
         there = change_of(&e);
-        report_log_count(l->ds->log, &there);
+        if (e.state == STATE(FINALIZED))
+                report_log_count(l->ds->log, &there);
+        else /* the digest says nothing of it */
+                (void)report_log_add(l->ds->log, NULL, &there);
         return BDFS_OK;
 }
 

@@ -64,12 +64,16 @@ void dataset_end(struct dataset *ds, struct replica *r, struct replica_writer *w
 enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_least,
                              struct replica **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 void dataset_put(struct dataset *ds, struct replica *r);
+/* The file of a finalized replica, for reading only. */
+enum bdfs_status dataset_open_file(struct dataset *ds, uint64_t block, struct os_file **ret,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 /* False when there is none; states as reported, RECEIVING with its visible length. */
 bool dataset_find(struct dataset *ds, uint64_t block, struct replica_entry *ret);
 
 /* ---- what the namenode orders ------------------------------------------------------------- */
 
-/* Nothing happens to a replica with a later stamp. A writer is interrupted first. */
+/* Nothing happens to a replica with a later stamp. A writer is interrupted first. What is not here
+ * is reported as gone. */
 enum bdfs_status dataset_delete(struct dataset *ds, uint64_t block, uint64_t stamp,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Interrupt the writer, verify, make it RECOVERING, report (also what is finalized or absent). */

@@ -27,6 +27,21 @@ static enum bdfs_status quiet(struct dataset *ds, struct replica *r, struct bdfs
         return BDFS_OK;
 }
 
+/* Log the entry as it is (or that there is none), so that the namenode hears of it again. */
+static void report_again(struct dataset *ds, uint64_t block)
+{
+        AUTO_LOCK(&ds->lock);
+        const struct replica_entry *e = replica_index_find(ds->index, block);
+        struct replica_entry now = {.block = block, .state = STATE(GONE)};
+        uint64_t change;
+        enum bdfs_status rc;
+
+        if (e != NULL)
+                now = *e;
+        rc = dataset_set(ds, &now, &change, NULL);
+        BDFS_ASSERT(rc == BDFS_OK); /* the entry is there, or nothing is entered */
+}
+
 /* ---- delete ------------------------------------------------------------------------------- */
 
 /* Out of the index, and logged: a file that survives a crash here is reported again and deleted
@@ -64,8 +79,10 @@ enum bdfs_status dataset_delete(struct dataset *ds, uint64_t block, uint64_t sta
         uint32_t volume;
         enum bdfs_status rc;
 
-        if (!take_out(ds, block, stamp, &volume, &open))
+        if (!take_out(ds, block, stamp, &volume, &open)) {
+                report_again(ds, block);
                 return BDFS_OK;
+        }
         volume_path(ds->volumes[volume], block, path);
         rc = os_unlink(path, err);
         dataset_put(ds, open);
@@ -75,21 +92,6 @@ enum bdfs_status dataset_delete(struct dataset *ds, uint64_t block, uint64_t sta
 }
 
 /* ---- stop and seal ------------------------------------------------------------------------ */
-
-/* Log the entry as it is (or that there is none), so that the namenode hears of it again. */
-static void report_again(struct dataset *ds, uint64_t block)
-{
-        AUTO_LOCK(&ds->lock);
-        const struct replica_entry *e = replica_index_find(ds->index, block);
-        struct replica_entry now = {.block = block, .state = STATE(GONE)};
-        uint64_t change;
-        enum bdfs_status rc;
-
-        if (e != NULL)
-                now = *e;
-        rc = dataset_set(ds, &now, &change, NULL);
-        BDFS_ASSERT(rc == BDFS_OK); /* the entry is there, or nothing is entered */
-}
 
 /* Enter what the file says now. */
 static void refresh(struct dataset *ds, struct replica *r, unsigned state)

@@ -1,0 +1,17 @@
+/*
+ * access.h - whether a data operation may be done: the token, and who shows it. Every operation on
+ * blocks goes through here.
+ *
+ * Threads: any.
+ * Errors:  TOKEN, with the reason.
+ */
+#pragma once
+
+#include "datanode/data_server.h"
+#include "net/token.h"
+#include "proto/hadoop_data_transfer.pb-c.h"
+
+/* Whether @rights to the header's block are given to the peer; *ret is the token. */
+enum bdfs_status access_check(const struct data_conn *c, const Hadoop__BaseHeaderProto *header,
+                              unsigned rights, struct token *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;

@@ -1,0 +1,43 @@
+/*
+ * datanode_inside.h - what the parts of a datanode share; nobody else includes it.
+ *
+ * Owner:   struct datanode owns its parts; they borrow it.
+ * Threads: fields are set by datanode_start() and then only read, unless said; each part locks for
+ *          itself.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "datanode/datanode.h"
+#include "datanode/dataset.h"
+#include "datanode/wire.h"
+#include "net/identity.h"
+#include "net/token.h"
+
+struct data_server;
+struct datanode_ipc;
+struct namenode_link;
+struct scrubber;
+
+struct datanode_counters {
+        atomic_uint_fast64_t read_local, read_remote, written;
+        atomic_uint transfers; /* under way */
+};
+
+struct datanode {
+        const struct datanode_conf *conf;
+        uint8_t cluster[REPLICA_CLUSTER_BYTES];
+        int64_t started_ms;
+        struct identity *identity;
+        struct dataset *dataset;
+        struct wire_pool pool;
+        struct data_server *server;
+        struct datanode_ipc *ipc;
+        struct scrubber *scrubber;
+        struct namenode_link *links[DATANODE_NAMENODES_MAX];
+        size_t links_n;
+        char socket_path[108];
+        atomic_uint number; /* by which tokens name this node; 0: not registered yet */
+        struct datanode_counters counters;
+};
