@@ -60,7 +60,7 @@ enum bdfs_status ns_list_inode(struct store_txn *t, uint64_t directory, const vo
                                size_t after_n, struct ns_status *ret, size_t room, size_t *ret_n,
                                uint32_t *ret_remaining, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- where bytes are --------------------------------------------------------------------------- */
+/* ---- where bytes are ------------------------------------------------------------------------ */
 
 struct ns_piece {                       /* one extent = one located block */
         uint64_t offset, length;        /* in the file */
@@ -99,7 +99,7 @@ enum bdfs_status ns_piece_of_block(struct store_txn *t, uint64_t inode, uint64_t
 enum bdfs_status ns_block_files(struct store_txn *t, uint64_t block, struct block_ref *ret,
                                 size_t room, size_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- questions --------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------ */
 
 struct ns_summary {
         struct total total;             /* the directory itself counted */
@@ -129,7 +129,7 @@ enum bdfs_status ns_link_target(struct store_txn *t, const struct ns_caller *who
 enum bdfs_status ns_path(struct store_txn *t, uint64_t inode, struct buf *to,
                          struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- writers ----------------------------------------------------------------------------------- */
+/* ---- writers -------------------------------------------------------------------------------- */
 
 struct ns_writer {                      /* an open file, for placement and tokens */
         uint64_t inode, block_size, length;
@@ -166,7 +166,7 @@ enum bdfs_status ns_open_files(struct store_txn *t, uint64_t after, uint64_t *re
 enum bdfs_status ns_has_doomed(struct store_txn *t, bool *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 
-/* ---- walking ----------------------------------------------------------------------------------- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 /*
  * Everything below a directory in depth-first name order, a page at a time and without a lasting

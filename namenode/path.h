@@ -134,6 +134,18 @@ enum bdfs_status path_permit(struct store_txn *t, const struct resolved *r,
                              const struct perm_caller *c, const struct perm_want *want,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
 
+/* A directory and all directories below it; the classes beside the totals make it a look-up. */
+struct perm_tree {
+        unsigned access;
+        bool ignore_empty;      /* nothing is asked of empty directories */
+        bool sticky;            /* nor may a sticky bit forbid to take anything away */
+        bool backwards;         /* which refusal is told: HDFS walks so for delete */
+};
+/* Totals must have been flushed. Refuses trees that would take too long to look at. */
+enum bdfs_status path_permit_tree(struct store_txn *t, const struct resolved *r,
+                                  const struct perm_caller *c, const struct perm_tree *want,
+                                  struct bdfs_err *err) BDFS_MUST_CHECK;
+
 /* The text "/a/b" of an inode added to @to; NOT_FOUND when it or a directory above was deleted. */
 enum bdfs_status path_of_inode(struct store_txn *t, uint64_t inode, struct buf *to,
                                struct bdfs_err *err) BDFS_MUST_CHECK;

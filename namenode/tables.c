@@ -102,7 +102,7 @@ static void decode_file(struct rd *r, struct inode *ret)
                 decode_text(r, &ret->machine_n, ret->machine, MACHINE_BYTES_MAX);
         }
         if (ret->replication == 0 || ret->replication > REPLICATION_MAX ||
-            ret->length > INT64_MAX || ret->extents > FILE_EXTENTS_MAX)
+            ret->length > FILE_BYTES_MAX || ret->extents > FILE_EXTENTS_MAX)
                 r->bad = true;
 }
 

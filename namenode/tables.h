@@ -22,6 +22,7 @@
 #define BLOCK_FIRST 1073741825ULL
 #define STAMP_FIRST 1001ULL
 
+#define FILE_BYTES_MAX (1ULL << 53) /* times REPLICATION_MAX it still is a signed 64-bit number */
 #define HOLDER_BYTES_MAX 400
 #define MACHINE_BYTES_MAX 63
 #define BLOCK_NODES_MAX 64      /* datanodes ever offered for one block under construction */

@@ -2,6 +2,8 @@
 
 /* What files consist of: extents, blocks and who refers to them. */
 
+static_assert(FILE_EXTENTS_MAX * BLOCK_BYTES_MAX <= FILE_BYTES_MAX, "whole blocks always fit");
+static_assert(FILE_BYTES_MAX <= INT64_MAX / REPLICATION_MAX, "space is a signed number");
 static_assert(BLOCK_NODES_MAX >= 2 * PIPELINE_NODES_MAX, "a pipeline can be rebuilt at least once");
 
 /* ---- extents -------------------------------------------------------------------------------- */
@@ -24,8 +26,9 @@ bool extent_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_
         ret->length = rd_u64be(&r);
         ret->block = rd_u64be(&r);
         ret->base = rd_u64be(&r);
-        return rd_done(&r) && ret->block != 0 && ret->offset <= INT64_MAX &&
-               ret->length <= INT64_MAX - ret->offset && ret->base <= INT64_MAX - ret->length;
+        return rd_done(&r) && ret->block != 0 && ret->offset <= FILE_BYTES_MAX &&
+               ret->length <= FILE_BYTES_MAX - ret->offset &&
+               ret->base <= FILE_BYTES_MAX - ret->length;
 }
 
 enum bdfs_status table_put_extent(struct store_txn *t, const struct extent *row,
@@ -59,7 +62,7 @@ static bool block_sane(const struct block *b)
         if (b->state < BLOCK_UNDER_CONSTRUCTION || b->state > BLOCK_COMPLETE)
                 return false;
         return b->stamp != 0 && b->refs > 0 && b->replication > 0 &&
-               b->replication <= REPLICATION_MAX && b->length <= INT64_MAX &&
+               b->replication <= REPLICATION_MAX && b->length <= FILE_BYTES_MAX &&
                b->nodes_n <= BLOCK_NODES_MAX && b->pipeline_n <= b->nodes_n &&
                b->pipeline_n <= PIPELINE_NODES_MAX;
 }
