@@ -84,7 +84,7 @@ enum bdfs_status store_trust(struct store *s, struct bdfs_err *err)
         return rc;
 }
 
-enum bdfs_status store_distrust(struct store *s, struct bdfs_err *err)
+enum bdfs_status store_doubt(struct store *s, struct bdfs_err *err)
 {
         enum bdfs_status rc = store_file_remove(s->dir, "clean", err);
 
@@ -180,7 +180,7 @@ enum bdfs_status store_wipe(struct store *s, struct bdfs_err *err)
         int mdb;
 
         env_close(s);
-        rc = store_distrust(s, err);
+        rc = store_doubt(s, err);
         if (rc == BDFS_OK)
                 rc = store_file_remove(s->dir, "data.mdb", err);
         if (rc == BDFS_OK)

@@ -48,6 +48,8 @@ void store_abandon(struct store *s);
 /* Throw everything away (after CORRUPT) and start empty. No transaction may be open. A crash in
  * between is harmless. */
 enum bdfs_status store_wipe(struct store *s, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* What is there turned out to be damaged: the next open discards it. Transactions go on. */
+enum bdfs_status store_doubt(struct store *s, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Every row that the read transaction sees, its checksum verified, into a new file at @path, synced
  * (its directory is not). CLOSED, and no file, when *@cancel (may be NULL) becomes true. */
 enum bdfs_status store_copy(struct store_txn *t, const char *path, const atomic_bool *cancel,

@@ -207,7 +207,7 @@ static enum bdfs_status fill(struct store *s, MDB_env *env, struct bdfs_err *err
 
 enum bdfs_status store_restore(struct store *s, const char *path, struct bdfs_err *err)
 {
-        enum bdfs_status rc = store_distrust(s, err);
+        enum bdfs_status rc = store_doubt(s, err);
         MDB_env *env;
         int mdb;
 

@@ -41,6 +41,5 @@ enum bdfs_status store_fail(const struct store *s, int rc, const char *what, str
 /* CORRUPT unless the value ends in the checksum of key and value; cuts it off. */
 enum bdfs_status store_check(const struct store *s, unsigned table, const MDB_val *key,
                              MDB_val *value, struct bdfs_err *err);
-/* No boot id and no clean mark: what is there is not trusted until store_trust(). */
-enum bdfs_status store_distrust(struct store *s, struct bdfs_err *err);
-enum bdfs_status store_trust(struct store *s, struct bdfs_err *err);
+/* After store_doubt(): what is there now is good. */
+enum bdfs_status store_trust(struct store *s, struct bdfs_err *err) BDFS_MUST_CHECK;
