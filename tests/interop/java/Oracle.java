@@ -218,6 +218,7 @@ public final class Oracle {
     UserGroupInformation owner = UserGroupInformation.createRemoteUser(ownerName), other = UserGroupInformation.createRemoteUser(otherName);
     ClientProtocol S = proxy(root), A = proxy(owner), B = proxy(other);
     FileSystem fs = fs(root), fa = fs(owner), fb = fs(other);
+    System.setOut(new java.io.PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), true, "UTF-8"));
     System.out.println("superuser " + root.getShortUserName() + ", owner A " + ownerName + ", other user B " + otherName);
 
     dir(fs, "/o", 0777);
@@ -1061,6 +1062,26 @@ public final class Oracle {
     t("listCorruptFileBlocks", () -> A.listCorruptFileBlocks("/", null));
     t("listCorruptFileBlocks by the superuser", () -> show(S.listCorruptFileBlocks("/", null).getFiles()));
     t("reportBadBlocks, block that is not known", () -> { A.reportBadBlocks(new LocatedBlock[0]); return "nothing"; });
+
+    section("which of several");
+    prep(() -> { dir(fa, "/o/many", 0777); for (String n : new String[] {"a", "b", "b/x", "c", "c/x", "d"}) { dir(fa, "/o/many/" + n, 0777); file(fa, "/o/many/" + n + "/f", 10, 1024, 0644); }
+      for (String n : new String[] {"b/x", "c/x", "d"}) { fa.setPermission(new Path("/o/many/" + n), mode(0700)); } return 0; });
+    t("B: delete, recursive, where b/x, c/x and d are 0700", () -> B.delete("/o/many", true));
+    t("B: getContentSummary, where b/x, c/x and d are 0700", () -> B.getContentSummary("/o/many"));
+    prep(() -> { fa.setPermission(new Path("/o/many/d"), mode(0777)); return 0; });
+    t("B: delete, recursive, where b/x and c/x are 0700", () -> B.delete("/o/many", true));
+    prep(() -> { fa.setPermission(new Path("/o/many/c"), mode(0700)); fa.setPermission(new Path("/o/many/b"), mode(01777)); return 0; });
+    t("B: delete, recursive, where b is sticky, b/x and c are 0700", () -> B.delete("/o/many", true));
+    prep(() -> { fa.setPermission(new Path("/o/many/c"), mode(0777)); fa.setPermission(new Path("/o/many/c/x"), mode(0777)); fa.setPermission(new Path("/o/many/b/x"), mode(0777)); return 0; });
+    t("B: delete, recursive, where b is sticky and holds A's file and directory", () -> B.delete("/o/many", true));
+    prep(() -> { dir(fa, "/o/many2", 0777); dir(fa, "/o/many2/b", 01777); file(fa, "/o/many2/b/f", 10, 1024, 0644); return 0; });
+    t("B: delete, recursive, where b is sticky and holds A's file", () -> B.delete("/o/many2", true));
+    prep(() -> { dir(fa, "/o/many3", 0777); dir(fa, "/o/many3/x", 0555); dir(fa, "/o/many3/y", 0000); return 0; });
+    t("B: delete, recursive, where x is 0555 and y 0000, both empty", () -> B.delete("/o/many3", true));
+    prep(() -> { dir(fa, "/o/order", 0777); for (String n : new String[] {"z", "\u00e9", "a", "\u4e2d", "~", "A"}) { file(fa, "/o/order/" + n, 0, 1024, 0644); } return 0; });
+    t("order of a listing (names by signed bytes: those beyond ASCII come first)", () -> { StringBuilder b = new StringBuilder(); for (HdfsFileStatus s : A.getListing("/o/order", new byte[0], false).getPartialListing()) { b.append(s.getLocalName()).append(' '); } return b; });
+    t("entries after '~' in that listing", () -> A.getListing("/o/order", "~".getBytes(), false).getPartialListing().length);
+    t("entries after U+4E2D in that listing", () -> A.getListing("/o/order", "\u4e2d".getBytes("UTF-8"), false).getPartialListing().length);
 
     section("times");
     prep(() -> { dir(fs, "/o/tm", 0777); dir(fs, "/o/tm2", 0777); for (String n : new String[] {"f", "g", "h", "s", "a", "t", "big"}) { file(fs, "/o/tm/" + n, 1500, 1024, 0644); } return 0; });
