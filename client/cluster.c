@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -205,8 +206,9 @@ static void show_log(const struct cluster_process *p, struct bdfs_err *err)
                        tail);
 }
 
-/* In the child: become the daemon @program, in a session of its own, logging to p->dir/log. */
-static _Noreturn void become(const struct cluster_process *p, const char *program)
+/* In the child: become the daemon @program, in a session of its own, logging to p->dir/log.
+ * Whatever hinders it goes to @report as an errno; exec closes it. */
+static _Noreturn void become(const struct cluster_process *p, const char *program, int report)
 {
         char conf[PATH_MAX + 8], log[PATH_MAX + 8];
         int in = open("/dev/null", O_RDONLY);
@@ -215,13 +217,39 @@ static _Noreturn void become(const struct cluster_process *p, const char *progra
         (void)snprintf(log, sizeof(log), "%s/log", p->dir);
         (void)snprintf(conf, sizeof(conf), "%s/conf", p->dir);
         out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-        if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
-                _exit(126);
-        (void)close_range(3, ~0U, 0);
-        (void)setsid();
-        (void)execl(program, program, "--conf", conf, (char *)NULL);
-        (void)dprintf(2, "cannot run %s: %s\n", program, strerror(errno));
+        if (in >= 0 && out >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0) {
+                (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+                (void)setsid();
+                (void)execl(program, program, "--conf", conf, (char *)NULL);
+        }
+        (void)!write(report, &errno, sizeof(errno));
         _exit(127);
+}
+
+/* Start @program; when this returns it has been executed, so running() knows it. */
+static enum bdfs_status execute(const struct cluster_process *p, const char *program, pid_t *ret,
+                                struct bdfs_err *err)
+{
+        int ends[2], eno = 0;
+        pid_t pid;
+
+        if (pipe2(ends, O_CLOEXEC) != 0)
+                return bdfs_fail_errno(err, errno, "pipe");
+        pid = fork();
+        if (pid == 0)
+                become(p, program, ends[1]);
+        (void)close(ends[1]);
+        if (pid < 0) {
+                (void)close(ends[0]);
+                return bdfs_fail_errno(err, errno, "fork");
+        }
+        while (read(ends[0], &eno, sizeof(eno)) < 0 && errno == EINTR)
+                ;
+        (void)close(ends[0]);
+        if (eno != 0)
+                return bdfs_fail_errno(err, eno, "cannot run %s", program);
+        *ret = pid;
+        return BDFS_OK;
 }
 
 static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *err)
@@ -230,7 +258,7 @@ static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *
         ssize_t n = readlink("/proc/self/exe", program, PATH_MAX);
         char *slash;
         FILE *f;
-        pid_t pid;
+        pid_t pid = 0;
 
         if (n <= 0)
                 return bdfs_fail_errno(err, errno, "readlink /proc/self/exe");
@@ -240,11 +268,8 @@ static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *
                        p->role);
         if (access(program, X_OK) != 0)
                 return bdfs_fail_errno(err, errno, "%s cannot be run", program);
-        pid = fork();
-        if (pid < 0)
-                return bdfs_fail_errno(err, errno, "fork");
-        if (pid == 0)
-                become(p, program);
+        if (execute(p, program, &pid, err) != BDFS_OK)
+                return err->status;
         (void)snprintf(path, sizeof(path), "%s/pid", p->dir);
         f = fopen(path, "we");
         if (f == NULL || fprintf(f, "%ld\n", (long)pid) < 0 || fclose(f) != 0)
