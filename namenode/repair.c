@@ -159,24 +159,21 @@ static bool breaks_racks(const struct repair_block *b, const struct repair_copy 
         return racks_without < 2 && copies[i].rack != first;
 }
 
-/* The surplus copy that is missed least: no rack is lost by it, then the fullest node. */
+/* The surplus copy that is missed least: on the fullest node, but no rack may be lost by it (there
+ * always is such a copy, though it may be busy or its node silent for the moment). */
 static size_t victim_of(const struct repair_block *b, const struct repair_copy *copies, size_t n)
 {
         size_t best = SIZE_MAX;
-        bool best_breaks = true;
 
         for (size_t i = 0; i < n; i++) {
                 const struct repair_copy *c = &copies[i];
-                bool breaks;
 
                 if (!valid(b, c) || c->doom || c->stale || c->streams > 0)
                         continue;
-                breaks = breaks_racks(b, copies, n, i);
-                if (best == SIZE_MAX || breaks < best_breaks ||
-                    (breaks == best_breaks && c->room < copies[best].room)) {
+                if (b->wanted >= 2 && breaks_racks(b, copies, n, i))
+                        continue;
+                if (best == SIZE_MAX || c->room < copies[best].room)
                         best = i;
-                        best_breaks = breaks;
-                }
         }
         return best;
 }

@@ -1,0 +1,558 @@
+#include "tests/unit/test_blocks_kit.h"
+
+#define B1 KIT_FIRST
+#define B2 (KIT_FIRST + 1)
+#define B3 (KIT_FIRST + 2)
+
+static struct kit *k;
+
+static int set_up(void **state)
+{
+        (void)state;
+        k = kit_new();
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        (void)state;
+        kit_free(k);
+        return 0;
+}
+
+static bool is_counted(uint32_t i)
+{
+        return nodes_get(&k->b->nodes, k->node[i].number)->counted;
+}
+
+/* ---- registration ---------------------------------------------------------------------------------- */
+
+static void new_datanodes_get_numbers_and_keep_them(void **state)
+{
+        (void)state;
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        assert_int_equal(kit_join(k, 2), KIT_NONE);
+        assert_int_equal(k->node[1].number, 1);
+        assert_int_equal(k->node[2].number, 2);
+        assert_int_equal(k->node[1].epoch, blocks_epoch(k->b));
+        kit_restart(k, false);
+        assert_int_equal(kit_join(k, 2), KIT_NONE);
+        assert_int_equal(k->node[2].number, 2);
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        assert_int_equal(k->node[1].number, 1);
+}
+
+static void registration_with_another_key_is_refused(void **state)
+{
+        uint64_t from;
+
+        (void)state;
+        (void)kit_join(k, 1);
+        k->node[1].key[31] ^= 1;
+        (void)kit_register_from(k, 1, BDFS_PERMISSION, &from);
+        kit_restart(k, false);
+        (void)kit_register_from(k, 1, BDFS_PERMISSION, &from);
+        k->node[1].key[31] ^= 1;
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+}
+
+static void datanode_of_another_cluster_is_refused(void **state)
+{
+        uint64_t from;
+
+        (void)state;
+        k->cluster[0] ^= 1;
+        (void)kit_register_from(k, 1, BDFS_PERMISSION, &from);
+        assert_int_equal(k->b->nodes.last, 0);
+}
+
+static void registration_that_makes_no_sense_is_refused(void **state)
+{
+        struct kit_node good = k->node[1];
+        uint64_t from;
+
+        (void)state;
+        k->node[1].rack[0] = 'r';
+        (void)kit_register_from(k, 1, BDFS_INVALID, &from);
+        k->node[1] = good;
+        k->node[1].uuid[0] = '\0';
+        (void)kit_register_from(k, 1, BDFS_INVALID, &from);
+        k->node[1] = good;
+        k->node[1].log_first = 2;
+        (void)kit_register_from(k, 1, BDFS_INVALID, &from);
+        k->node[1] = good;
+        k->node[1].log_id = 0;
+        (void)kit_register_from(k, 1, BDFS_INVALID, &from);
+        k->node[1] = good;
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+}
+
+static void datanode_with_replicas_sends_them_all_the_first_time(void **state)
+{
+        (void)state;
+        for (uint64_t i = 0; i < 25; i++) {
+                struct kit_row row = {B1 + i, KIT_STAMP, 100 + i, KIT_FINALIZED};
+
+                kit_block(k, B1 + i, KIT_STAMP, 100 + i, BLOCK_COMPLETE, 1);
+                kit_row(&k->node[1], &row);
+        }
+        assert_int_equal(kit_join(k, 1), KIT_FULL);
+        assert_true(is_counted(1));
+        for (uint64_t i = 0; i < 25; i++)
+                assert_int_equal(kit_copies_of(k, B1 + i), 1);
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.replicas, 25);
+}
+
+static void datanode_that_comes_back_unchanged_sends_nothing(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        kit_stored(k, B1, 1, one, 1);
+        (void)kit_join(k, 1);
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        k->node[1].log_id++; /* the datanode was started again */
+        k->node[1].log_first = k->node[1].log_next = k->node[1].sent = 1;
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        assert_true(is_counted(1));
+}
+
+static void datanode_that_missed_some_reports_sends_those(void **state)
+{
+        const uint32_t one[] = {1};
+        uint64_t from;
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_stored(k, B1, 1, one, 1);
+        kit_report(k, 1);
+        kit_stored(k, B2, 1, one, 1);
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_DELTA);
+        assert_int_equal(from, k->node[1].log_next - 1);
+        assert_false(is_counted(1));
+        assert_int_equal(kit_copies_of(k, B2), 0);
+        kit_report(k, 1);
+        assert_true(is_counted(1));
+        assert_int_equal(kit_copies_of(k, B2), 1);
+}
+
+static void changes_that_do_not_lead_to_the_digest_lead_to_a_full_report(void **state)
+{
+        struct kit_row hidden = {B2, KIT_STAMP, 5, KIT_FINALIZED};
+        const uint32_t one[] = {1};
+        uint64_t from;
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_block(k, B2, KIT_STAMP, 5, BLOCK_COMPLETE, 1);
+        kit_stored(k, B1, 1, one, 1);
+        kit_row(&k->node[1], &hidden); /* on its disk, but not in its log */
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_DELTA);
+        kit_report(k, 1);
+        assert_false(is_counted(1));
+        assert_false(kit_heartbeat(k, 1));
+        assert_true(k->full_asked);
+        kit_full(k, 1, 10);
+        assert_true(is_counted(1));
+        assert_int_equal(kit_copies_of(k, B2), 1);
+        kit_forget_commands(k);
+        assert_false(kit_heartbeat(k, 1));
+        assert_false(k->full_asked);
+}
+
+static void changes_that_were_forgotten_lead_to_a_full_report(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_stored(k, B1, 1, one, 1);
+        k->node[1].log_first = k->node[1].log_next;
+        assert_int_equal(kit_join(k, 1), KIT_FULL);
+        assert_true(is_counted(1));
+}
+
+static void what_was_being_received_waits_after_the_datanode_was_started_again(void **state)
+{
+        struct replica_info r[4];
+
+        (void)state;
+        kit_block(k, B1, KIT_STAMP, 0, BLOCK_UNDER_CONSTRUCTION, 1);
+        (void)kit_join(k, 1);
+        kit_change(&k->node[1], B1, KIT_STAMP, 70, KIT_RECEIVING);
+        kit_report(k, 1);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP, false, "", r, 4), 1);
+        k->node[1].log_id++;
+        k->node[1].log_first = k->node[1].log_next = 1;
+        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP, false, "", r, 4), 0);
+        assert_int_equal(blocks_replicas(k->b, B1, 0, true, "", r, 4), 1);
+        assert_int_equal(r[0].state, BDFS__REPLICA_STATE__REPLICA_WAITING);
+}
+
+/* ---- reports ----------------------------------------------------------------------------------------- */
+
+static void gap_in_the_log_is_refused_and_a_repetition_is_harmless(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_stored(k, B1, 1, one, 1);
+        kit_stored(k, B2, 1, one, 1);
+        assert_false(kit_report_some(k, 1, 2, 10));
+        assert_true(kit_report_some(k, 1, 1, 1));
+        assert_true(kit_report_some(k, 1, 1, 2));
+        assert_true(kit_report_some(k, 1, 1, 2));
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.replicas, 2);
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.next, 3);
+}
+
+static void reports_of_another_epoch_or_log_are_refused(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_stored(k, B1, 1, one, 1);
+        k->node[1].epoch ^= 2;
+        assert_false(kit_report_some(k, 1, 1, 1));
+        assert_true(kit_heartbeat(k, 1));
+        k->node[1].epoch ^= 2;
+        k->node[1].log_id++;
+        assert_false(kit_report_some(k, 1, 1, 1));
+        k->node[1].log_id--;
+        assert_true(kit_report_some(k, 1, 1, 1));
+        assert_false(kit_heartbeat(k, 1));
+}
+
+static void deleted_replicas_are_gone(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        kit_stored(k, B1, 1, one, 1);
+        kit_report(k, 1);
+        assert_int_equal(kit_copies_of(k, B1), 1);
+        kit_change(&k->node[1], B1, KIT_STAMP, 0, KIT_GONE);
+        kit_report(k, 1);
+        assert_int_equal(kit_copies_of(k, B1), 0);
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.replicas, 0);
+        assert_false(kit_heartbeat(k, 1));
+        assert_false(k->full_asked);
+}
+
+static void full_report_in_small_pages_replaces_what_was_known(void **state)
+{
+        struct kit_node *n = &k->node[1];
+
+        (void)state;
+        for (uint64_t i = 0; i < 1000; i++)
+                kit_block(k, B1 + i, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+        for (uint64_t i = 0; i < 1000; i += 2)
+                kit_change(n, B1 + i, KIT_STAMP, 10, KIT_FINALIZED);
+        (void)kit_join(k, 1);
+        while (n->rows_n > 0)
+                kit_forget_row(n, 0);
+        for (uint64_t i = 0; i < 1000; i += 3) {
+                struct kit_row row = {B1 + i, KIT_STAMP, 10, KIT_FINALIZED};
+
+                kit_row(n, &row);
+        }
+        n->log_first = n->log_next = n->log_next + 5;
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &n->sent), KIT_FULL);
+        kit_full(k, 1, 7);
+        for (uint64_t i = 0; i < 1000; i++)
+                assert_int_equal(kit_copies_of(k, B1 + i), i % 3 == 0 ? 1 : 0);
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.replicas, n->replicas);
+        assert_true(replica_digest_equal(&nodes_get(&k->b->nodes, 1)->log.digest, &n->digest));
+}
+
+/* A page is a picture of an earlier moment; changes that came meanwhile must win. */
+static void changes_between_the_pages_win_over_the_pages(void **state)
+{
+        struct kit_node *n = &k->node[1], picture;
+        size_t at = 0;
+        uint64_t position, from;
+
+        (void)state;
+        for (uint64_t i = 0; i < 40; i++) {
+                struct kit_row row = {B1 + i, KIT_STAMP, 10, KIT_FINALIZED};
+
+                kit_block(k, B1 + i, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+                if (i != 30)
+                        kit_row(n, &row);
+        }
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_FULL);
+        position = n->log_next;
+        n->sent = position;
+        picture = *n;
+        picture.rows = calloc(n->rows_n, sizeof(*n->rows));
+        memcpy(picture.rows, n->rows, n->rows_n * sizeof(*n->rows));
+        assert_true(kit_page(k, 1, &at, 10, position));
+        kit_change(n, B1 + 2, KIT_STAMP, 0, KIT_GONE);
+        kit_change(n, B1 + 20, KIT_STAMP, 0, KIT_GONE);
+        kit_change(n, B1 + 30, KIT_STAMP, 10, KIT_FINALIZED);
+        kit_report(k, 1);
+        picture.log_next = n->log_next;
+        k->node[2] = *n; /* keep; send the rest of the picture in its name */
+        *n = picture;
+        while (at < n->rows_n)
+                assert_true(kit_page(k, 1, &at, 10, position));
+        free(n->rows);
+        *n = k->node[2];
+        memset(&k->node[2], 0, sizeof(k->node[2]));
+        for (uint64_t i = 0; i < 40; i++)
+                assert_int_equal(kit_copies_of(k, B1 + i), i == 2 || i == 20 ? 0 : 1);
+        assert_true(is_counted(1));
+        assert_false(kit_heartbeat(k, 1));
+        assert_false(k->full_asked);
+        assert_true(is_counted(1));
+}
+
+static void page_of_no_running_report_is_refused(void **state)
+{
+        struct kit_row row = {B1, KIT_STAMP, 10, KIT_FINALIZED};
+        uint64_t from;
+        size_t at = 1;
+
+        (void)state;
+        kit_block(k, B1, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+        kit_block(k, B2, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+        kit_row(&k->node[1], &row);
+        row.block = B2;
+        kit_row(&k->node[1], &row);
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_FULL);
+        assert_false(kit_page(k, 1, &at, 10, from));
+        kit_full(k, 1, 1);
+        assert_true(is_counted(1));
+}
+
+static void restart_within_a_full_report_begins_it_again(void **state)
+{
+        size_t at = 0;
+        uint64_t from;
+
+        (void)state;
+        for (uint64_t i = 0; i < 20; i++) {
+                struct kit_row row = {B1 + i, KIT_STAMP, 10, KIT_FINALIZED};
+
+                kit_block(k, B1 + i, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+                kit_row(&k->node[1], &row);
+        }
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_FULL);
+        assert_true(kit_page(k, 1, &at, 10, from));
+        kit_restart(k, false);
+        assert_int_equal(kit_join(k, 1), KIT_FULL);
+        for (uint64_t i = 0; i < 20; i++)
+                assert_int_equal(kit_copies_of(k, B1 + i), 1);
+}
+
+static enum bdfs_status page_with(uint64_t first, uint64_t second, uint32_t state, size_t stamps)
+{
+        Bdfs__FullReportRequest q = BDFS__FULL_REPORT_REQUEST__INIT;
+        Bdfs__FullReportResponse r = BDFS__FULL_REPORT_RESPONSE__INIT;
+        uint64_t blocks[2] = {first, second}, numbers[2] = {1, 1};
+        uint32_t states[2] = {state, state};
+        struct bdfs_err err;
+
+        q.number = 1;
+        q.first_page = q.last_page = true;
+        q.n_blocks = q.n_lengths = q.n_states = 2;
+        q.n_stamps = stamps;
+        q.blocks = blocks;
+        q.stamps = q.lengths = numbers;
+        q.states = states;
+        return blocks_full_report(k->b, &q, &r, &err);
+}
+
+static void pages_that_make_no_sense_are_refused(void **state)
+{
+        (void)state;
+        assert_int_equal(page_with(B1, B2, KIT_FINALIZED, 2), BDFS_OK);
+        assert_int_equal(page_with(B2, B1, KIT_FINALIZED, 2), BDFS_INVALID);
+        assert_int_equal(page_with(B1, B1, KIT_FINALIZED, 2), BDFS_INVALID);
+        assert_int_equal(page_with(0, B1, KIT_FINALIZED, 2), BDFS_INVALID);
+        assert_int_equal(page_with(B1, B2, KIT_GONE, 2), BDFS_INVALID);
+        assert_int_equal(page_with(B1, B2, 0, 2), BDFS_INVALID);
+        assert_int_equal(page_with(B1, B2, 77, 2), BDFS_INVALID);
+        assert_int_equal(page_with(B1, B2, KIT_FINALIZED, 1), BDFS_INVALID);
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------- */
+
+static void readers_are_sent_to_the_nearest_good_copy(void **state)
+{
+        const uint32_t four[] = {1, 2, 3, 4};
+        struct replica_info r[8];
+
+        (void)state;
+        (void)snprintf(k->node[3].rack, sizeof(k->node[3].rack), "/other");
+        (void)snprintf(k->node[4].rack, sizeof(k->node[4].rack), "/other");
+        kit_stored(k, B1, 4, four, 4);
+        for (uint32_t i = 1; i <= 5; i++)
+                (void)kit_join(k, i);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP, false, "10.0.0.3", r, 8), 4);
+        assert_int_equal(r[0].node, 3);
+        assert_int_equal(r[1].node, 4);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP, false, "10.0.0.5", r, 8), 4);
+        assert_true(r[0].node <= 2 && r[1].node <= 2);
+        kit_change(&k->node[3], B1, KIT_STAMP, 1 * MIB, KIT_CORRUPT);
+        kit_report(k, 3);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP, false, "10.0.0.3", r, 8), 3);
+        assert_int_equal(r[0].node, 4);
+        assert_int_equal(blocks_replicas(k->b, B1, KIT_STAMP + 1, false, "", r, 8), 0);
+        assert_int_equal(blocks_replicas(k->b, B1, 0, true, "", r, 8), 4);
+        assert_int_equal(blocks_replicas(k->b, B1, 0, true, "", r, 2), 2);
+}
+
+static void placement_leaves_out_dead_full_and_excluded_nodes(void **state)
+{
+        const uint32_t exclude[] = {1};
+        struct place_request q = {.wanted = 3, .writer_host = "10.0.0.4", .bytes = 128 * MIB};
+        uint32_t got[3];
+        size_t n = 0;
+        struct bdfs_err err;
+
+        (void)state;
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
+        assert_non_null(strstr(err.text, "no datanode is alive"));
+        k->node[2].remaining = 100 * MIB;
+        for (uint32_t i = 1; i <= 4; i++)
+                (void)kit_join(k, i);
+        OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(n, 3);
+        assert_int_equal(got[0], 4);
+        q.exclude = exclude;
+        q.exclude_n = 1;
+        OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(n, 2);
+        k->node[3].alive = false;
+        kit_pass(k, DATANODE_DEAD_MS + 1000);
+        OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(n, 1);
+        assert_int_equal(got[0], 4);
+        q.bytes = 1000 * GIB;
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
+}
+
+static void sealed_waits_for_enough_live_nodes(void **state)
+{
+        (void)state;
+        kit_block(k, B1, KIT_STAMP, 50, BLOCK_COMMITTED, 3);
+        for (uint32_t i = 1; i <= 3; i++)
+                (void)kit_join(k, i);
+        kit_change(&k->node[1], B1, KIT_STAMP, 50, KIT_FINALIZED);
+        kit_change(&k->node[2], B1, KIT_STAMP, 49, KIT_FINALIZED);
+        kit_change(&k->node[3], B1, KIT_STAMP, 50, KIT_RECEIVING);
+        for (uint32_t i = 1; i <= 3; i++)
+                kit_report(k, i);
+        assert_true(blocks_sealed(k->b, B1, KIT_STAMP, 50, 1, 0));
+        assert_false(blocks_sealed(k->b, B1, KIT_STAMP, 50, 2, os_mono_ms() + 20));
+        kit_change(&k->node[3], B1, KIT_STAMP, 50, KIT_FINALIZED);
+        kit_report(k, 3);
+        assert_true(blocks_sealed(k->b, B1, KIT_STAMP, 50, 2, 0));
+        assert_false(blocks_sealed(k->b, B1, KIT_STAMP + 1, 50, 1, 0));
+}
+
+static void seal_later(void *arg)
+{
+        os_sleep_ms(50);
+        (void)arg;
+        kit_report(k, 1);
+}
+
+static void report_wakes_who_waits_for_the_seal(void **state)
+{
+        struct os_thread *t;
+        struct bdfs_err err;
+        int64_t before = os_mono_ms();
+
+        (void)state;
+        kit_block(k, B1, KIT_STAMP, 50, BLOCK_COMMITTED, 1);
+        (void)kit_join(k, 1);
+        kit_change(&k->node[1], B1, KIT_STAMP, 50, KIT_FINALIZED);
+        OK(os_thread_start(&t, "seal", seal_later, NULL, &err));
+        assert_true(blocks_sealed(k->b, B1, KIT_STAMP, 50, 1, before + 20000));
+        assert_true(os_mono_ms() - before < 10000);
+        os_thread_join(t);
+}
+
+static void commands_travel_home_once(void **state)
+{
+        const uint32_t nodes[] = {1, 2, 9};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        (void)kit_join(k, 2);
+        blocks_stop_writers(k->b, B1, KIT_STAMP, nodes, 3);
+        blocks_seal(k->b, B1, KIT_STAMP, KIT_STAMP + 1, 10, nodes, 1);
+        blocks_doubt(k->b, B1, KIT_STAMP, 2);
+        assert_false(kit_heartbeat(k, 1));
+        assert_int_equal(k->stops_n, 1);
+        assert_int_equal(k->seals_n, 1);
+        assert_int_equal(k->verifies_n, 0);
+        assert_false(kit_heartbeat(k, 2));
+        assert_int_equal(k->stops_n, 2);
+        assert_int_equal(k->verifies_n, 1);
+        assert_false(kit_heartbeat(k, 1));
+        assert_int_equal(k->stops_n, 2);
+        assert_int_equal(k->seals_n, 1);
+}
+
+static void nodes_are_described_as_they_are(void **state)
+{
+        struct node_info all[4], one;
+
+        (void)state;
+        (void)kit_join(k, 1);
+        (void)kit_join(k, 2);
+        assert_int_equal(blocks_nodes(k->b, all, 4), 2);
+        assert_string_equal(all[1].uuid, "node-2");
+        assert_int_equal(all[1].own_port, 9002);
+        assert_int_equal(all[1].capacity, 200 * GIB);
+        assert_true(all[1].alive && !all[1].stale);
+        assert_false(blocks_node(k->b, 3, &one));
+        k->node[2].alive = false;
+        kit_pass(k, DATANODE_STALE_MS + 1000);
+        assert_true(blocks_node(k->b, 2, &one));
+        assert_true(one.alive && one.stale);
+        kit_pass(k, DATANODE_DEAD_MS);
+        assert_true(blocks_node(k->b, 2, &one));
+        assert_false(one.alive);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                T(new_datanodes_get_numbers_and_keep_them),
+                T(registration_with_another_key_is_refused),
+                T(datanode_of_another_cluster_is_refused),
+                T(registration_that_makes_no_sense_is_refused),
+                T(datanode_with_replicas_sends_them_all_the_first_time),
+                T(datanode_that_comes_back_unchanged_sends_nothing),
+                T(datanode_that_missed_some_reports_sends_those),
+                T(changes_that_do_not_lead_to_the_digest_lead_to_a_full_report),
+                T(changes_that_were_forgotten_lead_to_a_full_report),
+                T(what_was_being_received_waits_after_the_datanode_was_started_again),
+                T(gap_in_the_log_is_refused_and_a_repetition_is_harmless),
+                T(reports_of_another_epoch_or_log_are_refused),
+                T(deleted_replicas_are_gone),
+                T(full_report_in_small_pages_replaces_what_was_known),
+                T(changes_between_the_pages_win_over_the_pages),
+                T(page_of_no_running_report_is_refused),
+                T(restart_within_a_full_report_begins_it_again),
+                T(pages_that_make_no_sense_are_refused),
+                T(readers_are_sent_to_the_nearest_good_copy),
+                T(placement_leaves_out_dead_full_and_excluded_nodes),
+                T(sealed_waits_for_enough_live_nodes),
+                T(report_wakes_who_waits_for_the_seal),
+                T(commands_travel_home_once),
+                T(nodes_are_described_as_they_are),
+        };
+#undef T
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
