@@ -38,7 +38,7 @@ static bool name_parse(const char *name, const char *rest, uint64_t *ret)
         return strcmp(name, back) == 0;
 }
 
-/* ---- the checksum ---------------------------------------------------------------------------- */
+/* ---- the checksum --------------------------------------------------------------------------- */
 
 static enum bdfs_status digest_fd(int fd, const char *path, uint8_t ret[SHA256_BYTES],
                                   uint64_t *ret_bytes, struct bdfs_err *err)
@@ -89,7 +89,7 @@ static enum bdfs_status ok_text(const char *path, char ret[OK_BYTES_MAX], struct
         return BDFS_OK;
 }
 
-/* ---- making one ------------------------------------------------------------------------------ */
+/* ---- making one ----------------------------------------------------------------------------- */
 
 static enum bdfs_status copy_named(const char *dir, struct store_txn *t, const char *name,
                                    char text[OK_BYTES_MAX], const atomic_bool *cancel,
@@ -128,7 +128,7 @@ enum bdfs_status checkpoint_make(const char *dir, struct store_txn *t, uint64_t 
         return rc == BDFS_OK ? store_file_put(dir, ok, text, strlen(text), err) : rc;
 }
 
-/* ---- finding and removing -------------------------------------------------------------------- */
+/* ---- finding and removing ------------------------------------------------------------------- */
 
 static int newest_first(const void *a, const void *b)
 {
@@ -218,7 +218,7 @@ enum bdfs_status checkpoint_prune(const char *dir, struct bdfs_err *err)
         return rc == BDFS_OK ? store_file_sync_dir(dir, err) : rc;
 }
 
-/* ---- restoring ------------------------------------------------------------------------------- */
+/* ---- restoring ------------------------------------------------------------------------------ */
 
 enum bdfs_status checkpoint_restore(const char *dir, uint64_t index, struct store *s,
                                     struct bdfs_err *err)

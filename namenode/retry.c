@@ -1,10 +1,18 @@
+/*
+ * Rows. TABLE_RETRY: client id, u32 call id -> version, packed OpResult. TABLE_RETRY_ORDER: u64
+ * time of the record (so that negative ones sort first), u64 index -> version, key of the answer.
+ */
 #include "namenode/retry.h"
 
-#include "common/cleanup.h"
+#include <string.h>
+
+#include "common/bytes.h"
 #include "common/limits.h"
 #include "namenode/tables.h"
 
 #define FORGET_MOST 2
+#define KEY_BYTES_MAX (RETRY_CLIENT_BYTES_MAX + 4)
+#define ORDER_KEY_BYTES 16
 
 enum bdfs_status retry_check(const Bdfs__JournalRecord *record, struct bdfs_err *err)
 {
@@ -18,55 +26,139 @@ enum bdfs_status retry_check(const Bdfs__JournalRecord *record, struct bdfs_err 
         return BDFS_OK;
 }
 
-static struct retry_id id_of(const Bdfs__JournalRecord *record)
+static size_t answer_key(uint8_t to[KEY_BYTES_MAX], const Bdfs__JournalRecord *record)
 {
-        return (struct retry_id){.client = record->client_id.data,
-                                 .client_n = record->client_id.len,
-                                 .call = record->call_id};
+        size_t n = record->client_id.len;
+
+        BDFS_ASSERT(n > 0 && n <= RETRY_CLIENT_BYTES_MAX); /* retry_check() looked */
+        memcpy(to, record->client_id.data, n);
+        put_u32be(to + n, (uint32_t)record->call_id);
+        return n + 4;
+}
+
+static uint64_t time_key(int64_t time_ms)
+{
+        return (uint64_t)time_ms ^ 1ULL << 63;
+}
+
+static void put_u64(uint8_t *p, uint64_t v)
+{
+        put_u32be(p, (uint32_t)(v >> 32));
+        put_u32be(p + 4, (uint32_t)v);
+}
+
+static enum bdfs_status malformed(enum table table, struct bdfs_err *err)
+{
+        return bdfs_fail(err, BDFS_CORRUPT, "row in table %s makes no sense", table_names[table]);
 }
 
 enum bdfs_status retry_find(struct store_txn *t, const Bdfs__JournalRecord *record,
                             Bdfs__OpResult **ret, struct bdfs_err *err)
 {
-        struct retry_id id = id_of(record);
-        const uint8_t *bytes;
+        uint8_t key[KEY_BYTES_MAX];
+        const uint8_t *value;
         size_t n;
         enum bdfs_status rc;
 
         *ret = NULL;
         if (!record->has_client_id)
                 return BDFS_OK;
-        rc = table_get_retry(t, &id, &bytes, &n, err);
+        rc = store_get(t, TABLE_RETRY, key, answer_key(key, record), &value, &n, err);
         if (rc == BDFS_NOT_FOUND)
                 return BDFS_OK;
         if (rc != BDFS_OK)
                 return rc;
-        *ret = bdfs__op_result__unpack(NULL, n, bytes);
-        if (*ret == NULL)
-                return bdfs_fail(err, BDFS_CORRUPT, "the answer kept for call %d does not parse",
-                                 record->call_id);
-        return BDFS_OK;
+        if (n > 0 && value[0] == TABLE_ROW_VERSION)
+                *ret = bdfs__op_result__unpack(NULL, n - 1, value + 1);
+        return *ret != NULL ? BDFS_OK : malformed(TABLE_RETRY, err);
+}
+
+/* ---- keeping --------------------------------------------------------------------------------- */
+
+static enum bdfs_status put_answer(struct store_txn *t, const uint8_t *key, size_t key_n,
+                                   const Bdfs__OpResult *answer, struct bdfs_err *err)
+{
+        size_t n = bdfs__op_result__get_packed_size(answer);
+        enum bdfs_status rc;
+        struct buf value;
+        uint8_t *p;
+
+        buf_init(&value, 0);
+        buf_u8(&value, TABLE_ROW_VERSION);
+        p = buf_grow(&value, n);
+        if (p != NULL)
+                (void)bdfs__op_result__pack(answer, p);
+        rc = value.bad ? bdfs_fail(err, BDFS_NO_MEMORY, "keep an answer: out of memory")
+                       : store_put(t, TABLE_RETRY, key, key_n, value.data, value.n, err);
+        buf_fini(&value);
+        return rc;
+}
+
+static enum bdfs_status put_order(struct store_txn *t, const Bdfs__JournalRecord *record,
+                                  const uint8_t *key, size_t key_n, struct bdfs_err *err)
+{
+        uint8_t order[ORDER_KEY_BYTES], value[1 + KEY_BYTES_MAX] = {TABLE_ROW_VERSION};
+
+        put_u64(order, time_key(record->time_ms));
+        put_u64(order + 8, record->index);
+        memcpy(value + 1, key, key_n);
+        return store_put(t, TABLE_RETRY_ORDER, order, sizeof(order), value, 1 + key_n, err);
+}
+
+/* The oldest answer goes if it was given before @time_ms; NOT_FOUND if it was not. */
+static enum bdfs_status forget_oldest(struct store_txn *t, struct store_cursor *c,
+                                      int64_t time_ms, struct bdfs_err *err)
+{
+        uint8_t before[8], answer[KEY_BYTES_MAX];
+        const uint8_t *key, *value;
+        size_t key_n, n;
+        enum bdfs_status rc = store_cursor_seek(c, NULL, 0, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        store_cursor_at(c, &key, &key_n, &value, &n);
+        if (key_n != ORDER_KEY_BYTES || n < 2 || n > 1 + sizeof(answer) ||
+            value[0] != TABLE_ROW_VERSION)
+                return malformed(TABLE_RETRY_ORDER, err);
+        put_u64(before, time_key(time_ms));
+        if (memcmp(key, before, sizeof(before)) >= 0)
+                return BDFS_NOT_FOUND;
+        memcpy(answer, value + 1, n - 1); /* the row moves when it is deleted */
+        rc = store_cursor_del(c, err);
+        if (rc == BDFS_OK)
+                rc = store_del(t, TABLE_RETRY, answer, n - 1, err);
+        return rc == BDFS_NOT_FOUND ? malformed(TABLE_RETRY_ORDER, err) : rc;
+}
+
+static enum bdfs_status forget(struct store_txn *t, int64_t time_ms, struct bdfs_err *err)
+{
+        struct store_cursor *c;
+        enum bdfs_status rc = store_cursor_open(t, TABLE_RETRY_ORDER, &c, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        for (unsigned i = 0; rc == BDFS_OK && i < FORGET_MOST; i++)
+                rc = forget_oldest(t, c, time_ms, err);
+        store_cursor_close(c);
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }
 
 enum bdfs_status retry_store(struct store_txn *t, const Bdfs__JournalRecord *record,
                              const Bdfs__OpResult *answer, struct bdfs_err *err)
 {
-        struct retry_id id = id_of(record);
-        size_t n = bdfs__op_result__get_packed_size(answer);
-        AUTO_FREE uint8_t *bytes = NULL;
+        uint8_t key[KEY_BYTES_MAX];
+        size_t key_n;
         enum bdfs_status rc;
-        uint64_t gone;
 
         if (!record->has_client_id)
                 return BDFS_OK;
-        bytes = malloc(n + 1);
-        if (bytes == NULL)
-                return bdfs_fail(err, BDFS_NO_MEMORY, "keep an answer: out of memory");
-        n = bdfs__op_result__pack(answer, bytes);
-        rc = table_put_retry(t, &id, record->time_ms, record->index, bytes, n, err);
+        key_n = answer_key(key, record);
+        rc = put_answer(t, key, key_n, answer, err);
+        if (rc == BDFS_OK)
+                rc = put_order(t, record, key, key_n, err);
         if (rc != BDFS_OK || store_count(t, TABLE_RETRY_ORDER) <= RETRY_ANSWERS_MIN)
                 return rc;
-        return table_forget_retries(t, record->time_ms - RETRY_ANSWER_MS, FORGET_MOST, &gone, err);
+        return forget(t, record->time_ms - RETRY_ANSWER_MS, err);
 }
 
 void op_result_free(Bdfs__OpResult *r)

@@ -15,6 +15,7 @@
 #include "namenode/store.h"
 #include "proto/bdfs_journal.pb-c.h"
 
+#define RETRY_CLIENT_BYTES_MAX 64
 #define RETRY_ANSWERS_MIN 65536
 
 /* INVALID for a request id that cannot be one; a record without is fine. */
