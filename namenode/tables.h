@@ -264,27 +264,6 @@ enum bdfs_status table_put_node(struct store_txn *t, const struct node_row *row,
 enum bdfs_status table_next_node(struct store_txn *t, uint32_t after, struct node_row *ret,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- answers for retries -------------------------------------------------------------------- */
-
-#define RETRY_CLIENT_BYTES_MAX 64
-
-struct retry_id {
-        const uint8_t *client;
-        size_t client_n;        /* at most RETRY_CLIENT_BYTES_MAX */
-        int32_t call;
-};
-/* @answer is what the committer wants back, at most once per id; @index is the record's. */
-enum bdfs_status table_put_retry(struct store_txn *t, const struct retry_id *id, int64_t time_ms,
-                                 uint64_t index, const void *answer, size_t n,
-                                 struct bdfs_err *err) BDFS_MUST_CHECK;
-/* In the map; NOT_FOUND. */
-enum bdfs_status table_get_retry(struct store_txn *t, const struct retry_id *id,
-                                 const uint8_t **ret, size_t *ret_n, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
-/* Forget at most @most answers given before @time_ms. */
-enum bdfs_status table_forget_retries(struct store_txn *t, int64_t time_ms, uint64_t most,
-                                      uint64_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
-
 /* ---- meta ----------------------------------------------------------------------------------- */
 
 /* What is given out next; they only grow (N6). */
