@@ -190,8 +190,7 @@ static enum bdfs_status apply_page_row(struct report *r, struct replicas_txn *t,
 
         if (rc != BDFS_OK || recent)
                 return rc;
-        rc = put_row(r, t, &row, &changed, err);
-        return rc != BDFS_OK || !changed ? rc : look_again(r, t, row.block, err);
+        return put_row(r, t, &row, &changed, err); /* looked at in the walk behind the last page */
 }
 
 /* Is this the page that must come now? Sets up the first one. */
