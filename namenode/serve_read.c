@@ -7,39 +7,48 @@
 #include "proto/hadoop_features.pb-c.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
-static void get_info(void *context, struct rpc_call *call, unsigned flags, const char *src)
+/* The status of a path in @g's arena; *ret stays NULL when it is missing. False: no memory. */
+static bool get_info(struct reading *g, unsigned flags, Hadoop__HdfsFileStatusProto **ret,
+                     enum bdfs_status *ret_status, struct bdfs_err *err)
 {
-        Hadoop__GetFileInfoResponseProto r = HADOOP__GET_FILE_INFO_RESPONSE_PROTO__INIT;
         struct ns_status status;
-        struct reading g;
-        struct bdfs_err err;
-        enum bdfs_status rc;
-        bool found;
+        bool found = false;
 
-        if (!reading_begin(&g, context, call, src))
-                return;
-        rc = ns_stat(g.t, &g.who.ns, &g.path, flags, &status, &found, &err);
-        if (rc == BDFS_OK && found) {
-                r.fs = status_describe(&g.d, &status, false);
-                reading_end(&g, rc, r.fs == NULL ? NULL : &r.base, &err);
-                return;
-        }
-        reading_end(&g, rc, &r.base, &err);
+        *ret_status = ns_stat(g->t, &g->who.ns, &g->path, flags, &status, &found, err);
+        if (*ret_status != BDFS_OK || !found)
+                return true;
+        *ret = status_describe(&g->d, &status, false);
+        return *ret != NULL;
 }
 
 static void get_file_info(void *context, struct rpc_call *call)
 {
         const Hadoop__GetFileInfoRequestProto *q = (const void *)call->request;
+        Hadoop__GetFileInfoResponseProto r = HADOOP__GET_FILE_INFO_RESPONSE_PROTO__INIT;
+        struct reading g;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+        bool made;
 
-        get_info(context, call, 0, q->src);
+        if (!reading_begin(&g, context, call, q->src))
+                return;
+        made = get_info(&g, 0, &r.fs, &rc, &err);
+        reading_end(&g, rc, made ? &r.base : NULL, &err);
 }
 
 static void get_file_link_info(void *context, struct rpc_call *call)
 {
         const Hadoop__GetFileLinkInfoRequestProto *q = (const void *)call->request;
+        Hadoop__GetFileLinkInfoResponseProto r = HADOOP__GET_FILE_LINK_INFO_RESPONSE_PROTO__INIT;
+        struct reading g;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+        bool made;
 
-        /* the two responses are the same on the wire and in memory */
-        get_info(context, call, NS_NO_FOLLOW, q->src);
+        if (!reading_begin(&g, context, call, q->src))
+                return;
+        made = get_info(&g, NS_NO_FOLLOW, &r.fs, &rc, &err);
+        reading_end(&g, rc, made ? &r.base : NULL, &err);
 }
 
 static void fill_summary(const struct ns_summary *s, Hadoop__ContentSummaryProto *ret)
