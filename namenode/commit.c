@@ -10,7 +10,7 @@
 static_assert(COMMIT_RECORD_BYTES_MAX + COMMIT_RECORD_OVERHEAD <= TAKE_BYTES_MAX,
               "every request fits a batch");
 
-/* ---- the thread ------------------------------------------------------------------------------ */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 /* Into taken; waits. 0 with *ret_trim 0: it is time to end. */
 static size_t take(struct commit *c, uint64_t *ret_trim)
@@ -53,7 +53,7 @@ static void run(void *arg)
         }
 }
 
-/* ---- submitting ------------------------------------------------------------------------------ */
+/* ---- submitting ----------------------------------------------------------------------------- */
 
 static enum bdfs_status enqueue(struct commit *c, struct commit_request *request,
                                 struct bdfs_err *err)
@@ -138,7 +138,7 @@ uint64_t commit_checkpoint_index(struct commit *c)
         return atomic_load(&c->checkpoint);
 }
 
-/* ---- starting and stopping ------------------------------------------------------------------- */
+/* ---- starting and stopping ------------------------------------------------------------------ */
 
 static void commit_free(struct commit *c)
 {

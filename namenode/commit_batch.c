@@ -38,7 +38,7 @@ static bool is_dead(struct commit *c)
         return c->dead;
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static void answer(struct commit *c, size_t n)
 {
@@ -66,7 +66,7 @@ static void die(struct commit *c, size_t n, const struct bdfs_err *err)
         refuse(c, n, BDFS_CLOSED, err);
 }
 
-/* ---- applying -------------------------------------------------------------------------------- */
+/* ---- applying ------------------------------------------------------------------------------- */
 
 static enum bdfs_status pack(struct commit *c, const Bdfs__JournalRecord *record, size_t *n_records,
                              struct bdfs_err *err)
@@ -129,7 +129,7 @@ static enum bdfs_status apply_all(struct commit *c, struct store_txn *t, size_t 
         return rc == BDFS_OK && *ret_records > 0 ? commit_applied_put(c, t, err) : rc;
 }
 
-/* ---- the batch ------------------------------------------------------------------------------- */
+/* ---- the batch ------------------------------------------------------------------------------ */
 
 static enum bdfs_status begin(struct commit *c, size_t n, struct store_txn **ret,
                               struct bdfs_err *err)

@@ -117,8 +117,10 @@ void commit_copy_run(void *commit)
         while ((number = next_request(c)) != 0)
                 copy_once(c, number);
         os_mutex_lock(&c->lock);
-        c->copy_finished = UINT64_MAX; /* whoever waits must not wait for ever */
-        c->copy_status = bdfs_fail(&c->copy_err, BDFS_CLOSED, "the namenode is ending");
+        if (c->copy_finished < c->copy_wanted) { /* whoever waits must not wait for ever */
+                c->copy_finished = c->copy_wanted;
+                c->copy_status = bdfs_fail(&c->copy_err, BDFS_CLOSED, "the namenode is ending");
+        }
         os_cond_broadcast(&c->copy_done);
         os_mutex_unlock(&c->lock);
 }

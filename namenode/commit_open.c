@@ -16,7 +16,7 @@
 
 #define REPLAY_RECORDS 1000 /* per transaction */
 
-/* ---- replay ---------------------------------------------------------------------------------- */
+/* ---- replay --------------------------------------------------------------------------------- */
 
 struct replay {
         struct commit *c;
@@ -101,19 +101,27 @@ static enum bdfs_status replay(struct commit *c, struct bdfs_err *err)
         return rc;
 }
 
-/* ---- where to begin -------------------------------------------------------------------------- */
+/* ---- where to begin ------------------------------------------------------------------------- */
 
-/* Does the journal go on where @index ends? */
+/* Records up to @index were acknowledged: the tables or the name of a checkpoint say so. */
+static enum bdfs_status reaches(const struct commit *c, uint64_t index, struct bdfs_err *err)
+{
+        uint64_t last = journal_last(c->config.journal);
+
+        if (last >= index)
+                return BDFS_OK;
+        return bdfs_fail(err, BDFS_CORRUPT,
+                         "the journal ends with record %" PRIu64 ", but record %" PRIu64
+                         " was acknowledged: its newest segments are missing, restore them",
+                         last, index);
+}
+
+/* Does the journal have what comes after @index? */
 static enum bdfs_status joins(const struct commit *c, uint64_t index, struct bdfs_err *err)
 {
         const struct journal *j = c->config.journal;
         uint64_t first = journal_first(j), last = journal_last(j);
 
-        if (last < index)
-                return bdfs_fail(err, BDFS_CORRUPT,
-                                 "the journal ends with record %" PRIu64 ", but record %" PRIu64
-                                 " was acknowledged: its newest segments are missing, restore them",
-                                 last, index);
         if (last > index && (first == 0 || first > index + 1))
                 return bdfs_fail(err, BDFS_CORRUPT,
                                  "records %" PRIu64 " to %" PRIu64
@@ -145,10 +153,8 @@ static enum bdfs_status load(struct commit *c, struct bdfs_err *err)
 
 static enum bdfs_status go_on(struct commit *c, struct bdfs_err *err)
 {
-        enum bdfs_status rc = load(c, err);
+        enum bdfs_status rc = joins(c, c->index, err);
 
-        if (rc == BDFS_OK)
-                rc = joins(c, c->index, err);
         return rc == BDFS_OK ? replay(c, err) : rc;
 }
 
@@ -198,9 +204,8 @@ static enum bdfs_status rebuild(struct commit *c, const uint64_t *index, size_t 
                         return rc;
                 log_warn("not from checkpoint %" PRIu64 ": %s", index[i], err->text);
         }
-        /* With a checkpoint there were records; an empty journal then has lost them. */
         if (n > 0 && journal_first(c->config.journal) != 1)
-                return err->status;
+                return err->status; /* what is wrong with the oldest checkpoint says more */
         return from_nothing(c, err);
 }
 
@@ -218,12 +223,18 @@ enum bdfs_status commit_open(struct commit *c, struct bdfs_err *err)
         size_t n;
         enum bdfs_status rc = checkpoint_list(c->config.checkpoint_dir, index, &n, err);
 
+        if (rc == BDFS_OK && n > 0)
+                rc = reaches(c, index[0], err);
         if (rc != BDFS_OK)
                 return rc;
         atomic_store(&c->checkpoint, n > 0 ? index[0] : 0);
         if (c->config.store_fresh)
                 return rebuild(c, index, n, err);
-        rc = go_on(c, err);
+        rc = load(c, err);
+        if (rc == BDFS_OK && reaches(c, c->index, err) != BDFS_OK)
+                return BDFS_CORRUPT;
+        if (rc == BDFS_OK)
+                rc = go_on(c, err);
         if (rc != BDFS_CORRUPT || !can_rebuild(c, index, n))
                 return rc;
         log_warn("the tables are rebuilt: %s", err->text);

@@ -73,7 +73,7 @@ enum bdfs_status retry_find(struct store_txn *t, const Bdfs__JournalRecord *reco
         return *ret != NULL ? BDFS_OK : malformed(TABLE_RETRY, err);
 }
 
-/* ---- keeping --------------------------------------------------------------------------------- */
+/* ---- keeping -------------------------------------------------------------------------------- */
 
 static enum bdfs_status put_answer(struct store_txn *t, const uint8_t *key, size_t key_n,
                                    const Bdfs__OpResult *answer, struct bdfs_err *err)

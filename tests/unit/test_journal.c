@@ -23,7 +23,7 @@ static const uint8_t cluster[16] = "0123456789abcde";
 static struct bdfs_err err;
 static char dir[64], journal_dir[80];
 
-/* ---- helpers --------------------------------------------------------------------------------- */
+/* ---- helpers -------------------------------------------------------------------------------- */
 
 /* The bytes of record @index, some of them several sectors long. */
 static size_t record_bytes(uint64_t index, uint8_t *to)
@@ -118,7 +118,7 @@ static void save(const char *path, const uint8_t *p, size_t n)
         assert_int_equal(close(fd), 0);
 }
 
-/* ---- the format ------------------------------------------------------------------------------ */
+/* ---- the format ----------------------------------------------------------------------------- */
 
 static void bytes_are_as_documented(void **state)
 {
@@ -366,7 +366,7 @@ static void a_batch_inside_a_record_is_no_batch(void **state)
         buf_fini(&b);
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static void records_come_back_after_reopening(void **state)
 {
