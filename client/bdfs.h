@@ -158,10 +158,14 @@ enum bdfs_status bdfs_hflush(struct bdfs_file *f, struct bdfs_err *err) BDFS_MUS
 /* On stable storage of every datanode of the pipeline. */
 enum bdfs_status bdfs_hsync(struct bdfs_file *f, struct bdfs_err *err) BDFS_MUST_CHECK;
 uint64_t bdfs_written(const struct bdfs_file *f); /* the length it will have */
+/* Of a file opened for writing, as it was then. Nothing to free. */
+void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret);
 
 enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
 uint64_t bdfs_length(const struct bdfs_file *f);  /* of a file opened for reading */
+/* Of a file opened for reading: a digest of length and blocks, another one when its bytes change. */
+uint64_t bdfs_version(const struct bdfs_file *f);
 /* Fewer than @n bytes only at the end. Every byte was checked against its checksum. */
 enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;

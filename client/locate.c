@@ -128,6 +128,27 @@ const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_
         return l->blocks[low - 1];
 }
 
+static uint64_t mix(uint64_t digest, uint64_t word)
+{
+        digest = (digest ^ word) * 0x9e3779b97f4a7c15u;
+        return digest ^ digest >> 29;
+}
+
+uint64_t file_map_version(const struct file_map *m)
+{
+        uint64_t digest = mix(m->blocks->n_blocks, m->length);
+
+        for (size_t i = 0; i < m->blocks->n_blocks; i++) {
+                const Hadoop__LocatedBlockProto *b = m->blocks->blocks[i];
+
+                digest = mix(digest, b->offset);
+                digest = mix(digest, b->b->blockid);
+                digest = mix(digest, b->b->generationstamp);
+                digest = mix(digest, b->b->numbytes);
+        }
+        return digest;
+}
+
 /* ---- for people and schedulers ---- */
 
 static bool take_location(const Hadoop__LocatedBlockProto *b, struct bdfs_location *ret)

@@ -22,6 +22,8 @@ enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint
                         struct file_map *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 void file_map_fini(struct file_map *m);
 
+/* A digest of the length and of every block's place, id, stamp and length. */
+uint64_t file_map_version(const struct file_map *m);
 /* The block with byte @offset, and how many bytes of it are readable; NULL when there is none. */
 const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_t offset,
                                                uint64_t *ret_bytes);

@@ -117,6 +117,13 @@ uint64_t bdfs_length(const struct bdfs_file *f)
         return f->reader->length;
 }
 
+uint64_t bdfs_version(const struct bdfs_file *f)
+{
+        AUTO_LOCK(&f->reader->lock);
+
+        return file_map_version(&f->reader->map->map);
+}
+
 void bdfs_seek(struct bdfs_file *f, uint64_t offset)
 {
         f->reader->at = offset;

@@ -20,6 +20,7 @@ struct file_writer {
         struct bdfs *fs;
         char *path;
         uint64_t file_id, block_size, written;
+        struct bdfs_stat opened;       /* as create or append answered; without a target */
         bool has_block;                /* the block of `last` has bytes or is open */
         bool block_open;               /* `block` is a live pipeline */
         Hadoop__ExtendedBlockProto last; /* the newest block; its pool is pool[] */
@@ -278,6 +279,11 @@ uint64_t bdfs_written(const struct bdfs_file *f)
         return f->writer->written;
 }
 
+void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret)
+{
+        *ret = f->writer->opened;
+}
+
 /* The first flush of a block tells the namenode that it has bytes; a sync tells how many. */
 static enum bdfs_status tell_namenode(struct file_writer *w, bool sync, struct bdfs_err *err)
 {
@@ -405,6 +411,8 @@ static enum bdfs_status writer_new(struct bdfs *fs, const char *path,
         os_cond_init(&w->free_again);
         w->fs = fs;
         w->member.tick = tick;
+        fs_stat_of(st, &w->opened);
+        bdfs_stat_fini(&w->opened);
         w->file_id = st->fileid;
         w->block_size = st->blocksize;
         w->written = st->length;
