@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# kill -9 of each process alone and of all together, while eight writers work: after each restart
+# every acknowledged operation is there, every closed file reads back byte for byte, and the tree is
+# well formed (N1, N4, B1). A checkpoint falls into every round.
+#   ROUNDS=20 OPERATIONS=1000 SEED=n
+. "$(dirname "$0")/../lib/e2e.sh"
+need jq
+rounds=${ROUNDS:-4} operations=${OPERATIONS:-1000} seed=${SEED:-$RANDOM}
+echo "seed $seed, $rounds rounds of $operations operations"
+RANDOM=$seed
+up --no-agents --checkpoint-bytes 64K --block-size 1M
+
+victim() { # a process at random, as "role id"
+        case $((RANDOM % 4)) in
+        0) echo namenode 0 ;;
+        *) echo datanode $((RANDOM % 3 + 1)) ;;
+        esac
+}
+kill_one() { kill -9 "$(pid_of "$@")" 2>/dev/null; }
+kill_all() { status | jq -r '.processes[].pid | values' | xargs -r kill -9; }
+restart() { "$bdfs" cluster up --dir "$cluster" || fail "restart"; }
+
+for round in $(seq 1 "$rounds"); do
+        mkfifo "$work/go$round"
+        "$build/tests/crash_load" "$BDFS_CONF" "/round$round" 8 "$operations" $((seed + round)) \
+                <"$work/go$round" >"$work/load$round" 2>&1 &
+        load=$!
+        exec 9>"$work/go$round"
+        kills=0
+        while ! grep acknowledged "$work/load$round" >/dev/null; do
+                kill -0 $load 2>/dev/null || fail "the load ended: $(cat "$work/load$round")"
+                sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+                if [ $((RANDOM % 5)) -eq 0 ]; then kill_all; else kill_one $(victim); fi
+                kills=$((kills + 1))
+                restart
+                [ $kills -lt 400 ] || fail "no end: $(cat "$work/load$round")"
+        done
+        kill_all
+        restart
+        echo go >&9
+        exec 9>&-
+        wait $load || fail "round $round: $(cat "$work/load$round")"
+        echo "round $round: $kills kills; $(tr '\n' ';' <"$work/load$round")"
+done
+checkpoints=$(grep -c 'checkpoint' "$cluster/namenode-0/log")
+[ "$checkpoints" -ge "$rounds" ] || fail "only $checkpoints checkpoints in $rounds rounds"
+"$bdfs" cluster down --dir "$cluster" || fail "down"
+"$build/tests/check_namespace" "$cluster/namenode-0/data" || fail "the tree is not well formed"
