@@ -18,7 +18,7 @@ const char *block_reason_text(enum block_reason r)
         return texts[r];
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void free_parts(struct blocks *b)
 {
@@ -131,7 +131,7 @@ enum bdfs_status blocks_failed(struct blocks *b, enum bdfs_status rc)
         return rc;
 }
 
-/* ---- what changed in the namespace ------------------------------------------------------------------ */
+/* ---- what changed in the namespace ----------------------------------------------------------- */
 
 void blocks_check_later(struct blocks *b, uint64_t block, bool urgent)
 {
@@ -161,7 +161,7 @@ void blocks_check(struct blocks *b, const uint64_t *blocks, size_t n)
         check_all_later(b, blocks, n);
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void command(struct blocks *b, uint32_t number, const struct node_command *what)
 {
@@ -210,7 +210,7 @@ void blocks_seal(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t new_
                 command(b, nodes[i], &c);
 }
 
-/* ---- safe mode ------------------------------------------------------------------------------------------ */
+/* ---- safe mode ------------------------------------------------------------------------------- */
 
 bool blocks_safe_mode(struct blocks *b, enum safe_mode_action action)
 {

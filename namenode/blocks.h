@@ -63,7 +63,7 @@ void blocks_stop(struct blocks *b);
 void blocks_free(struct blocks *b);
 uint64_t blocks_epoch(const struct blocks *b);
 
-/* ---- what datanodes say (serve_datanode.c calls these) ------------------------------------- */
+/* ---- what datanodes say (serve_datanode.c calls these) --------------------------------------- */
 
 enum bdfs_status blocks_register(struct blocks *b, const Bdfs__RegisterRequest *request,
                                  Bdfs__RegisterResponse *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -153,7 +153,7 @@ enum block_reason blocks_reason(struct blocks *b, uint64_t block, uint32_t expec
 /* Blocks that are missing or wholly corrupt, ascending from > @after; for fsck and clients. */
 size_t blocks_bad(struct blocks *b, uint64_t after, uint64_t *ret, size_t room);
 
-/* ---- safe mode -------------------------------------------------------------------------------- */
+/* ---- safe mode ------------------------------------------------------------------------------- */
 
 enum safe_mode_action { SAFE_MODE_LEAVE, SAFE_MODE_ENTER, SAFE_MODE_GET, SAFE_MODE_FORCE_EXIT };
 bool blocks_safe_mode(struct blocks *b, enum safe_mode_action action);

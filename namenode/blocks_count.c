@@ -1,8 +1,8 @@
 /*
  * What safe mode waits for: how many complete blocks have a copy that was reported in this epoch.
  *
- * When every registered node is back the answer is a counter of the replica tables, so the start does
- * not grow with the namespace. With nodes missing the blocks are counted one by one, in slices.
+ * When every registered node is back the answer is a counter of the replica tables, so the start
+ * does not grow with the namespace. With nodes missing blocks are counted one by one, in slices.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 
 #define DELETES_LOOKED_AT 2000 /* rows in one heartbeat, told again lately or not */
 
-/* ---- deletions --------------------------------------------------------------------------------- */
+/* ---- deletions ------------------------------------------------------------------------------- */
 
 struct deletions {
         struct blocks *b;
@@ -161,7 +161,7 @@ static enum bdfs_status give_deletes(struct blocks *b, uint32_t number, uint64_t
         return blocks_failed(b, rc);
 }
 
-/* ---- commands that wait in memory ---------------------------------------------------------------- */
+/* ---- commands that wait in memory ------------------------------------------------------------ */
 
 static bool room_for_commands(Bdfs__HeartbeatResponse *r)
 {
@@ -223,7 +223,7 @@ static bool give_commands(struct node *n, Bdfs__HeartbeatResponse *r)
         return true;
 }
 
-/* ---- the heartbeat ------------------------------------------------------------------------------- */
+/* ---- the heartbeat --------------------------------------------------------------------------- */
 
 static void note(struct blocks *b, struct node *n, const Bdfs__HeartbeatRequest *q)
 {

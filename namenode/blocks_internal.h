@@ -80,7 +80,7 @@ struct blocks {
         uint64_t planned_after[REPAIR_COPY_CLASSES];
 };
 
-/* ---- blocks_look.c: one block, looked at ------------------------------------------------------ */
+/* ---- blocks_look.c: one block, looked at ----------------------------------------------------- */
 
 struct blocks_look {
         uint64_t id;
@@ -110,7 +110,7 @@ enum bdfs_status blocks_of_namespace(struct store_txn *ns, uint64_t after, uint6
 enum bdfs_status blocks_begin_namespace(struct blocks *b, struct store_txn **ret,
                                         struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- blocks_register.c ---------------------------------------------------------------------------- */
+/* ---- blocks_register.c ----------------------------------------------------------------------- */
 
 /* Nodes of the namespace's table, and how far their reports were applied. */
 enum bdfs_status blocks_load_nodes(struct blocks *b, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -122,7 +122,7 @@ void blocks_release(struct blocks *b, const struct pending_copy *c);
 /* With the lock held. */
 void blocks_check_later(struct blocks *b, uint64_t block, bool urgent);
 
-/* ---- blocks_run.c, blocks_plan.c ---------------------------------------------------------------- */
+/* ---- blocks_run.c, blocks_plan.c ------------------------------------------------------------- */
 
 /* One round of the background thread; true when work is left that should not wait. */
 bool blocks_tick(struct blocks *b, int64_t now_ms);

@@ -1,7 +1,7 @@
 #include "namenode/blocks_log.h"
 
 #define ROW_VERSION 1
-#define VALUE_BYTES 50
+#define VALUE_BYTES 58
 
 static enum bdfs_status bad_row(struct bdfs_err *err)
 {
@@ -30,6 +30,7 @@ enum bdfs_status node_log_get(struct replicas_txn *t, uint32_t node, struct node
         ret->digest.high = rd_u64be(&r);
         ret->digest.low = rd_u64be(&r);
         ret->full = rd_u8(&r) != 0;
+        ret->full_from = rd_u64be(&r);
         ret->full_after = rd_u64be(&r);
         return rd_done(&r) && version == ROW_VERSION ? BDFS_OK : bad_row(err);
 }
@@ -50,6 +51,7 @@ enum bdfs_status node_log_put(struct replicas_txn *t, uint32_t node, const struc
         buf_u64be(&b, log->digest.high);
         buf_u64be(&b, log->digest.low);
         buf_u8(&b, log->full ? 1 : 0);
+        buf_u64be(&b, log->full_from);
         buf_u64be(&b, log->full_after);
         if (b.bad)
                 rc = bdfs_fail(err, BDFS_NO_MEMORY, "replica tables: no memory");

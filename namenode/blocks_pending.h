@@ -41,7 +41,7 @@ bool pending_add(struct pending *p, uint64_t block, uint64_t length, uint32_t so
 /* The first (@after NULL) or next entry of a block; NULL: none. */
 const struct pending_copy *pending_of(const struct pending *p, uint64_t block,
                                       const struct pending_copy *after);
-/* The copy arrived. True, and *ret is what the entry was, when there was one that had not failed. */
+/* The copy arrived. True, and *ret is what the entry was, if there was one that had not failed. */
 bool pending_done(struct pending *p, uint64_t block, uint32_t target, struct pending_copy *ret);
 /* The next entry whose time is up: it is a failed one now, *ret what it was. False: none left. */
 bool pending_expire(struct pending *p, int64_t now_ms, struct pending_copy *ret);

@@ -23,7 +23,7 @@ struct plan {
         size_t again_n;
 };
 
-/* ---- who sends to whom ------------------------------------------------------------------------- */
+/* ---- who sends to whom ----------------------------------------------------------------------- */
 
 static bool failed_lately(const struct blocks *b, uint64_t block, uint32_t target)
 {
@@ -130,7 +130,7 @@ static size_t choose_targets(struct plan *p, struct placement_pick *ret)
         return n;
 }
 
-/* ---- the command ---------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool give_bytes(struct buf *from, ProtobufCBinaryData *to)
 {
@@ -269,7 +269,7 @@ static bool order_copies(struct plan *p)
         return true;
 }
 
-/* ---- going through a class ---------------------------------------------------------------------------- */
+/* ---- going through a class ------------------------------------------------------------------- */
 
 static enum bdfs_status plan_block(struct plan *p, enum repair_class class, uint64_t block,
                                    bool *ret_sent, struct bdfs_err *err)

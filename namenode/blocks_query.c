@@ -10,7 +10,7 @@
 #define RECOVERING BDFS__REPLICA_STATE__REPLICA_RECOVERING
 #define URGE_AFTER_MS 1000 /* copies of what too few sealed are made then */
 
-/* ---- nodes --------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 size_t blocks_nodes(struct blocks *b, struct node_info *ret, size_t room)
 {
@@ -35,7 +35,7 @@ bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret)
         return n != NULL;
 }
 
-/* ---- copies of a block ----------------------------------------------------------------------------- */
+/* ---- copies of a block ----------------------------------------------------------------------- */
 
 struct located {
         struct replica_info info;
@@ -137,7 +137,7 @@ size_t blocks_replicas(struct blocks *b, uint64_t block, uint64_t stamp, bool ev
         return n;
 }
 
-/* ---- placement -------------------------------------------------------------------------------------- */
+/* ---- placement ------------------------------------------------------------------------------- */
 
 static bool is_in(const uint32_t *list, size_t n, uint32_t number)
 {
@@ -221,7 +221,7 @@ enum bdfs_status blocks_place(struct blocks *b, const struct place_request *requ
         return rc;
 }
 
-/* ---- sealed? ------------------------------------------------------------------------------------------ */
+/* ---- sealed? --------------------------------------------------------------------------------- */
 
 static uint32_t count_sealed(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t length)
 {
@@ -307,7 +307,7 @@ bool blocks_sealed(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t le
         return sealed;
 }
 
-/* ---- numbers and reasons -------------------------------------------------------------------------------- */
+/* ---- numbers and reasons --------------------------------------------------------------------- */
 
 static void tables_stats(struct blocks *b, struct blocks_stats *ret)
 {

@@ -1,9 +1,9 @@
 /*
  * Registration: who the datanode is, and what it must send so that both sides know the same.
  *
- * Same log, same position, equal digest: nothing. Same log, changes since are still remembered: those
- * (and the digest is compared when they are applied). Another log (the datanode was started again)
- * with an equal digest: what the new log has. Anything else: a full report.
+ * Same log, same position, equal digest: nothing. Same log, changes since are still remembered:
+ * those (and the digest is compared when they are applied). Another log (the datanode was started
+ * again) with an equal digest: what the new log has. Anything else: a full report.
  */
 #include <inttypes.h>
 #include <openssl/crypto.h>
@@ -121,7 +121,7 @@ static enum bdfs_status find_node(struct blocks *b, const Bdfs__RegisterRequest 
         return BDFS_OK;
 }
 
-/* ---- what it must send ------------------------------------------------------------------------- */
+/* ---- what it must send ----------------------------------------------------------------------- */
 
 static void decide(struct registration *g)
 {
@@ -146,7 +146,9 @@ static void decide(struct registration *g)
         }
         g->log.id = q->log_id;
         g->log.next = g->from;
-        g->log.full = false;
+        g->log.full = g->report == BDFS__REGISTER_RESPONSE__REPORT__FULL;
+        g->log.full_from = g->from;
+        g->log.full_after = NODE_LOG_NO_PAGE;
 }
 
 /* The datanode was started again: what it was receiving then is no longer being received. */
@@ -192,7 +194,7 @@ static enum bdfs_status registration_work(struct replicas_txn *t, void *arg, str
         return rc != BDFS_OK ? rc : node_log_put(t, number, &g->log, err);
 }
 
-/* ---- what changes in memory -------------------------------------------------------------------- */
+/* ---- what changes in memory ------------------------------------------------------------------ */
 
 static void describe(struct blocks *b, struct node *n, const Bdfs__RegisterRequest *q)
 {
@@ -286,7 +288,7 @@ enum bdfs_status blocks_register(struct blocks *b, const Bdfs__RegisterRequest *
         return BDFS_OK;
 }
 
-/* ---- after a restart ----------------------------------------------------------------------------- */
+/* ---- after a restart ------------------------------------------------------------------------- */
 
 static enum bdfs_status load_one(struct blocks *b, struct replicas_txn *t,
                                  const struct node_row *row, struct bdfs_err *err)

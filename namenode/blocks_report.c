@@ -34,7 +34,7 @@ struct report {
         struct blocks_look look;
 };
 
-/* ---- one row ------------------------------------------------------------------------------------- */
+/* ---- one row --------------------------------------------------------------------------------- */
 
 static bool row_is_sane(uint64_t block, uint32_t state)
 {
@@ -70,7 +70,7 @@ static enum bdfs_status look_again(struct report *r, struct replicas_txn *t, uin
         return rc != BDFS_OK ? rc : blocks_act(r->b, t, &r->look, r->now_ms, err);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static enum bdfs_status apply_change(struct report *r, struct replicas_txn *t,
                                      const Bdfs__Replica *c, struct bdfs_err *err)
@@ -120,7 +120,7 @@ static enum bdfs_status apply_changes(struct report *r, struct replicas_txn *t,
         return rc;
 }
 
-/* ---- pages of a full report ------------------------------------------------------------------------ */
+/* ---- pages of a full report ------------------------------------------------------------------ */
 
 static bool in_page(const Bdfs__FullReportRequest *q, uint64_t block)
 {
@@ -193,22 +193,35 @@ static enum bdfs_status apply_page_row(struct report *r, struct replicas_txn *t,
         return put_row(r, t, &row, &changed, err); /* looked at in the walk behind the last page */
 }
 
-/* Is this the page that must come now? Sets up the first one. */
+/* The picture that a full report is was taken at q->at. It may be older than what was applied, but
+ * not older than the marks in RECENT: then the next attempt is taken. */
+static enum bdfs_status begin_full(struct report *r, struct replicas_txn *t, struct bdfs_err *err)
+{
+        const Bdfs__FullReportRequest *q = r->page;
+        bool marked = r->log.full && q->at >= r->log.full_from && q->at <= r->log.next;
+
+        r->accepted = marked || q->at >= r->log.next;
+        r->log.full = true;
+        r->log.full_after = r->accepted ? 0 : NODE_LOG_NO_PAGE;
+        if (marked)
+                return BDFS_OK;
+        if (q->at > r->log.next) /* changes were forgotten: the picture has them */
+                r->log.next = q->at;
+        r->log.full_from = r->log.next;
+        return replicas_clear(t, REPLICAS_RECENT, r->number, err);
+}
+
+/* Is this the page that must come now? */
 static enum bdfs_status begin_page(struct report *r, struct replicas_txn *t, struct bdfs_err *err)
 {
         const Bdfs__FullReportRequest *q = r->page;
 
         if (r->log.id != q->log_id)
                 return BDFS_OK;
-        if (q->first_page) {
-                r->log.full = true;
-                r->log.full_after = 0;
-                if (q->at > r->log.next)
-                        r->log.next = q->at;
-                r->accepted = true;
-                return replicas_clear(t, REPLICAS_RECENT, r->number, err);
-        }
-        r->accepted = r->log.full && q->at <= r->log.next;
+        if (q->first_page)
+                return begin_full(r, t, err);
+        r->accepted = r->log.full && r->log.full_after != NODE_LOG_NO_PAGE &&
+                      q->at <= r->log.next;
         return BDFS_OK;
 }
 
@@ -235,7 +248,7 @@ static enum bdfs_status apply_page(struct report *r, struct replicas_txn *t, str
         return rc;
 }
 
-/* ---- both ------------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static enum bdfs_status apply(struct report *r, struct replicas_txn *t, struct bdfs_err *err)
 {
@@ -243,9 +256,9 @@ static enum bdfs_status apply(struct report *r, struct replicas_txn *t, struct b
 
         if (rc == BDFS_OK)
                 rc = r->changes != NULL ? apply_changes(r, t, err) : apply_page(r, t, err);
-        if (rc != BDFS_OK || !r->accepted)
+        if (rc != BDFS_OK || (!r->accepted && r->page == NULL))
                 return rc;
-        return node_log_put(t, r->number, &r->log, err);
+        return node_log_put(t, r->number, &r->log, err); /* of a refused first page too: marks */
 }
 
 static enum bdfs_status report_work(struct replicas_txn *t, void *arg, struct bdfs_err *err)
@@ -305,9 +318,11 @@ static void report_committed(void *arg)
         AUTO_LOCK(&b->lock);
 
         n = nodes_get(&b->nodes, r->number);
-        if (!r->accepted || n == NULL || n->state != NODE_ALIVE || n->log.id != r->log.id)
+        if (n == NULL || n->state != NODE_ALIVE || n->log.id != r->log.id)
                 return;
         n->log = r->log;
+        if (!r->accepted)
+                return;
         n->info.replicas = r->log.replicas;
         if (r->compared) {
                 n->checking = false;

@@ -14,7 +14,7 @@
 #define RESCAN_AFTER_ERROR_MS 10000
 #define COMPLAIN_MS 10000
 
-/* ---- life and death ---------------------------------------------------------------------------- */
+/* ---- life and death -------------------------------------------------------------------------- */
 
 void blocks_release(struct blocks *b, const struct pending_copy *c)
 {
@@ -76,7 +76,7 @@ static void give_up_copies(struct blocks *b, int64_t now_ms)
         }
 }
 
-/* ---- slices of blocks ---------------------------------------------------------------------------- */
+/* ---- slices of blocks ------------------------------------------------------------------------ */
 
 /* Blocks that somebody asked to be looked at. */
 static size_t take_checks(struct blocks *b, struct blocks_check *ret)
@@ -285,7 +285,7 @@ static enum bdfs_status look_slices(struct blocks *b, int64_t now_ms, bool *ret_
         return rc;
 }
 
-/* ---- lost tables ----------------------------------------------------------------------------------- */
+/* ---- lost tables ----------------------------------------------------------------------------- */
 
 /* Start empty; every datanode must register again and then send all it has. */
 static enum bdfs_status wipe(struct blocks *b, int64_t now_ms, struct bdfs_err *err)
@@ -311,7 +311,7 @@ static enum bdfs_status wipe(struct blocks *b, int64_t now_ms, struct bdfs_err *
         return BDFS_OK;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static bool is_counting(struct blocks *b)
 {

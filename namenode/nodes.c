@@ -131,7 +131,8 @@ uint32_t nodes_host(const struct nodes *n, const char *host_or_ip, uint32_t *ret
         *ret_rack = UINT32_MAX;
         if (host_or_ip == NULL || host_or_ip[0] == '\0')
                 return UINT32_MAX;
-        for (const struct node *i = nodes_next(n, 0); i != NULL; i = nodes_next(n, i->info.number)) {
+        for (const struct node *i = nodes_next(n, 0); i != NULL;
+             i = nodes_next(n, i->info.number)) {
                 if (strcmp(i->info.host, host_or_ip) != 0 && strcmp(i->info.ip, host_or_ip) != 0)
                         continue;
                 *ret_rack = i->rack;
@@ -144,7 +145,8 @@ static void recount(struct nodes *n)
 {
         n->alive = n->racks = 0;
         n->mark++;
-        for (const struct node *i = nodes_next(n, 0); i != NULL; i = nodes_next(n, i->info.number)) {
+        for (const struct node *i = nodes_next(n, 0); i != NULL;
+             i = nodes_next(n, i->info.number)) {
                 if (i->state != NODE_ALIVE)
                         continue;
                 n->alive++;

@@ -22,14 +22,17 @@
 
 enum node_state { NODE_AWAY, NODE_ALIVE, NODE_DEAD };
 
+#define NODE_LOG_NO_PAGE UINT64_MAX /* the first page did not come yet */
+
 /* Where a node's log of changes was applied up to; also a row of the second environment. */
 struct node_log {
         uint64_t id;                  /* of the datanode's run */
         uint64_t next;                /* sequence of the first change that was not applied */
         uint64_t replicas;            /* finalized rows */
         struct replica_digest digest; /* over them */
-        bool full;                    /* pages of a full report come in */
-        uint64_t full_after;          /* last block of the page before */
+        bool full;                    /* a full report is awaited, or its pages come in */
+        uint64_t full_from;           /* changes since this one are marked in RECENT */
+        uint64_t full_after;          /* last block of the page before, or NODE_LOG_NO_PAGE */
 };
 
 enum node_command_kind { NODE_COPY, NODE_STOP, NODE_SEAL, NODE_VERIFY };

@@ -1,11 +1,11 @@
 /*
  * placement.h - which datanodes a block goes to: a pure function of the nodes and a seed.
  *
- * The first copy goes to the writer's host if it is a node, the second to another rack, the third to
- * the second's rack, the rest to the racks that have the fewest. Inside those wishes a node is taken
- * at random, by how much room it has. Stale nodes come last, whatever their rack. Never two copies
- * on one node, never a node without room. What cannot be had is passed over: fewer nodes, or fewer
- * racks, than wanted is an answer.
+ * The first copy goes to the writer's host if it is a node, the second to another rack, the third
+ * to the second's rack, the rest to the racks that have the fewest. Inside those wishes a node is
+ * taken at random, by how much room it has. Stale nodes come last, whatever their rack. Never two
+ * copies on one node, never a node without room. What cannot be had is passed over: fewer nodes, or
+ * fewer racks, than wanted is an answer.
  *
  * Threads: none; the generator is the caller's.
  */

@@ -88,8 +88,8 @@ bool repair_whole(const struct repair_block *block, const struct repair_copy *co
 void repair_judge(const struct repair_block *block, struct repair_copy *copies, size_t n,
                   const struct repair_world *world, struct repair_verdict *ret);
 
-/* A node sends at most REPAIR_SENDS copies at once and takes at most REPAIR_TAKES; small ones may be
- * more as long as their bytes are few, since commands travel only once a second. */
+/* A node sends at most REPAIR_SENDS copies at once and takes at most REPAIR_TAKES; small ones may
+ * be more as long as their bytes are few, since commands travel only once a second. */
 #define REPAIR_SENDS 2
 #define REPAIR_TAKES 4
 #define REPAIR_SMALL_SENDS 64

@@ -60,7 +60,7 @@ enum bdfs_status replicas_cluster(struct replicas_txn *t, uint8_t ret[16], struc
 enum bdfs_status replicas_set_cluster(struct replicas_txn *t, const uint8_t cluster[16],
                                       struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* NOT_FOUND: no such row. */
 enum bdfs_status replica_get(struct replicas_txn *t, uint64_t block, uint32_t node,
@@ -85,7 +85,7 @@ enum bdfs_status replicas_blocks(struct replicas_txn *t, unsigned table, uint64_
                                  uint64_t *ret, size_t room, size_t *ret_n, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 
-/* ---- marks -------------------------------------------------------------------------------------- */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 /* Decide that a replica goes, or (if nobody was told yet) that it stays after all. */
 enum bdfs_status replica_doom(struct replicas_txn *t, const struct replica *row,

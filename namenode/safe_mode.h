@@ -1,9 +1,10 @@
 /*
  * safe_mode.h - the namenode changes nothing until it knows where most blocks lie.
  *
- * On at the start; it ends when `permille` of the complete blocks have a copy on a node that reported
- * in this epoch, and an extension for stragglers has passed. The extension is left out when every
- * registered node is back; an empty namespace ends it at once. Manual safe mode ends only by hand.
+ * On at the start; it ends when `permille` of the complete blocks have a copy on a node that
+ * reported in this epoch, and an extension for stragglers has passed. The extension is left out
+ * when every registered node is back; an empty namespace ends it at once. Manual safe mode ends
+ * only by hand.
  *
  * Threads: none. Time is passed in, in os_mono_ms().
  */

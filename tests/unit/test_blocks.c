@@ -25,7 +25,7 @@ static bool is_counted(uint32_t i)
         return nodes_get(&k->b->nodes, k->node[i].number)->counted;
 }
 
-/* ---- registration ---------------------------------------------------------------------------------- */
+/* ---- registration ---------------------------------------------------------------------------- */
 
 static void new_datanodes_get_numbers_and_keep_them(void **state)
 {
@@ -190,7 +190,7 @@ static void what_was_being_received_waits_after_the_datanode_was_started_again(v
         assert_int_equal(r[0].state, BDFS__REPLICA_STATE__REPLICA_WAITING);
 }
 
-/* ---- reports ----------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static void gap_in_the_log_is_refused_and_a_repetition_is_harmless(void **state)
 {
@@ -269,46 +269,133 @@ static void full_report_in_small_pages_replaces_what_was_known(void **state)
         assert_true(replica_digest_equal(&nodes_get(&k->b->nodes, 1)->log.digest, &n->digest));
 }
 
-/* A page is a picture of an earlier moment; changes that came meanwhile must win. */
-static void changes_between_the_pages_win_over_the_pages(void **state)
+/* The rows as they are now; the pages of a full report are sent from such a picture. */
+static struct kit_node picture_of(const struct kit_node *n)
 {
-        struct kit_node *n = &k->node[1], picture;
-        size_t at = 0;
-        uint64_t position, from;
+        struct kit_node picture = *n;
 
-        (void)state;
+        picture.rows = calloc(n->rows_n + 1, sizeof(*n->rows));
+        assert_non_null(picture.rows);
+        memcpy(picture.rows, n->rows, n->rows_n * sizeof(*n->rows));
+        return picture;
+}
+
+/* Pages of the picture in node 1's name. */
+static bool send_picture(struct kit_node *picture, size_t *at, size_t pages, uint64_t position)
+{
+        struct kit_node now = k->node[1];
+        bool accepted = true;
+
+        k->node[1] = *picture;
+        while (accepted && pages-- > 0 && *at < picture->rows_n)
+                accepted = kit_page(k, 1, at, 10, position);
+        k->node[1] = now;
+        return accepted;
+}
+
+static void forty_rows_but_one(void)
+{
         for (uint64_t i = 0; i < 40; i++) {
                 struct kit_row row = {B1 + i, KIT_STAMP, 10, KIT_FINALIZED};
 
                 kit_block(k, B1 + i, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
                 if (i != 30)
-                        kit_row(n, &row);
+                        kit_row(&k->node[1], &row);
         }
-        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &from), KIT_FULL);
-        position = n->log_next;
-        n->sent = position;
-        picture = *n;
-        picture.rows = calloc(n->rows_n, sizeof(*n->rows));
-        memcpy(picture.rows, n->rows, n->rows_n * sizeof(*n->rows));
-        assert_true(kit_page(k, 1, &at, 10, position));
-        kit_change(n, B1 + 2, KIT_STAMP, 0, KIT_GONE);
-        kit_change(n, B1 + 20, KIT_STAMP, 0, KIT_GONE);
-        kit_change(n, B1 + 30, KIT_STAMP, 10, KIT_FINALIZED);
-        kit_report(k, 1);
-        picture.log_next = n->log_next;
-        k->node[2] = *n; /* keep; send the rest of the picture in its name */
-        *n = picture;
-        while (at < n->rows_n)
-                assert_true(kit_page(k, 1, &at, 10, position));
-        free(n->rows);
-        *n = k->node[2];
-        memset(&k->node[2], 0, sizeof(k->node[2]));
+}
+
+static void three_changes(void)
+{
+        kit_change(&k->node[1], B1 + 2, KIT_STAMP, 0, KIT_GONE);
+        kit_change(&k->node[1], B1 + 20, KIT_STAMP, 0, KIT_GONE);
+        kit_change(&k->node[1], B1 + 30, KIT_STAMP, 10, KIT_FINALIZED);
+}
+
+static void check_forty_rows(void)
+{
         for (uint64_t i = 0; i < 40; i++)
                 assert_int_equal(kit_copies_of(k, B1 + i), i == 2 || i == 20 ? 0 : 1);
         assert_true(is_counted(1));
         assert_false(kit_heartbeat(k, 1));
         assert_false(k->full_asked);
         assert_true(is_counted(1));
+}
+
+/* A page is a picture of an earlier moment; changes that came meanwhile must win. */
+static void changes_between_the_pages_win_over_the_pages(void **state)
+{
+        struct kit_node picture;
+        uint64_t position;
+        size_t at = 0;
+
+        (void)state;
+        forty_rows_but_one();
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &position), KIT_FULL);
+        k->node[1].sent = position;
+        picture = picture_of(&k->node[1]);
+        assert_true(send_picture(&picture, &at, 1, position));
+        three_changes();
+        kit_report(k, 1);
+        assert_true(send_picture(&picture, &at, 100, position));
+        check_forty_rows();
+        free(picture.rows);
+}
+
+static void changes_before_the_first_page_win_too(void **state)
+{
+        struct kit_node picture;
+        uint64_t position;
+        size_t at = 0;
+
+        (void)state;
+        forty_rows_but_one();
+        assert_int_equal(kit_register_from(k, 1, BDFS_OK, &position), KIT_FULL);
+        k->node[1].sent = position;
+        picture = picture_of(&k->node[1]);
+        three_changes();
+        kit_report(k, 1);
+        assert_true(send_picture(&picture, &at, 100, position));
+        check_forty_rows();
+        free(picture.rows);
+}
+
+static void picture_older_than_what_was_applied_is_refused_once(void **state)
+{
+        struct kit_node picture;
+        uint64_t position;
+        size_t at = 0;
+
+        (void)state;
+        forty_rows_but_one();
+        (void)kit_join(k, 1);
+        position = k->node[1].log_next;
+        picture = picture_of(&k->node[1]);
+        three_changes();
+        kit_report(k, 1);
+        assert_false(send_picture(&picture, &at, 100, position));
+        free(picture.rows);
+        picture = picture_of(&k->node[1]);
+        position = k->node[1].log_next;
+        kit_change(&k->node[1], B1 + 5, KIT_STAMP, 0, KIT_GONE);
+        kit_report(k, 1);
+        at = 0;
+        assert_true(send_picture(&picture, &at, 100, position));
+        free(picture.rows);
+        kit_block(k, B1 + 5, KIT_STAMP, 10, BLOCK_COMPLETE, 1);
+        kit_change(&k->node[1], B1 + 5, KIT_STAMP, 10, KIT_FINALIZED);
+        kit_report(k, 1);
+        check_forty_rows();
+}
+
+static void full_report_covers_changes_that_were_forgotten(void **state)
+{
+        (void)state;
+        forty_rows_but_one();
+        (void)kit_join(k, 1);
+        three_changes();
+        k->node[1].log_first = k->node[1].log_next; /* and nobody was told */
+        kit_full(k, 1, 10);
+        check_forty_rows();
 }
 
 static void page_of_no_running_report_is_refused(void **state)
@@ -380,7 +467,7 @@ static void pages_that_make_no_sense_are_refused(void **state)
         assert_int_equal(page_with(B1, B2, KIT_FINALIZED, 1), BDFS_INVALID);
 }
 
-/* ---- queries ------------------------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 static void readers_are_sent_to_the_nearest_good_copy(void **state)
 {
@@ -542,6 +629,9 @@ int main(void)
                 T(deleted_replicas_are_gone),
                 T(full_report_in_small_pages_replaces_what_was_known),
                 T(changes_between_the_pages_win_over_the_pages),
+                T(changes_before_the_first_page_win_too),
+                T(picture_older_than_what_was_applied_is_refused_once),
+                T(full_report_covers_changes_that_were_forgotten),
                 T(page_of_no_running_report_is_refused),
                 T(restart_within_a_full_report_begins_it_again),
                 T(pages_that_make_no_sense_are_refused),

@@ -78,7 +78,7 @@ static inline int64_t kit_clock(void)
         return kit_now_ms;
 }
 
-/* ---- the namespace ------------------------------------------------------------------------------ */
+/* ---- the namespace --------------------------------------------------------------------------- */
 
 static inline struct store_txn *kit_write(struct kit *k)
 {
@@ -154,7 +154,7 @@ static inline void kit_free_block(struct kit *k, uint64_t id)
         blocks_freed(k->b, &id, 1);
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static inline void kit_open_blocks(struct kit *k)
 {
@@ -252,7 +252,7 @@ static inline void kit_restart(struct kit *k, bool lose)
         kit_open_blocks(k);
 }
 
-/* ---- datanodes ---------------------------------------------------------------------------------- */
+/* ---- datanodes ------------------------------------------------------------------------------- */
 
 static inline size_t kit_find(const struct kit_node *n, uint64_t block)
 {
@@ -561,8 +561,8 @@ static inline void kit_obey(struct kit *k)
 }
 
 /* A block with a sealed copy on each of these nodes. */
-static inline void kit_stored(struct kit *k, uint64_t id, uint32_t replication, const uint32_t *nodes,
-                       size_t n)
+static inline void kit_stored(struct kit *k, uint64_t id, uint32_t replication,
+                              const uint32_t *nodes, size_t n)
 {
         kit_block(k, id, KIT_STAMP, 1 * MIB, BLOCK_COMPLETE, replication);
         for (size_t i = 0; i < n; i++)

@@ -67,7 +67,7 @@ static void settle(void)
         }
 }
 
-/* ---- dead nodes -------------------------------------------------------------------------------------- */
+/* ---- dead nodes ------------------------------------------------------------------------------ */
 
 static void copies_of_a_dead_node_are_ordered_within_twelve_seconds(void **state)
 {
@@ -289,7 +289,7 @@ static void copy_command_carries_a_token_for_source_and_target(void **state)
         blocks_heartbeat_free(r);
 }
 
-/* ---- what goes ------------------------------------------------------------------------------------------ */
+/* ---- what goes ------------------------------------------------------------------------------- */
 
 static void freed_blocks_are_deleted_on_every_holder(void **state)
 {
@@ -441,7 +441,7 @@ static void nothing_is_removed_before_the_holders_have_reported(void **state)
         assert_int_equal(k->deletes_n, 1);
 }
 
-/* ---- corrupt copies --------------------------------------------------------------------------------------- */
+/* ---- corrupt copies -------------------------------------------------------------------------- */
 
 static void corrupt_copy_is_replaced_elsewhere_and_then_removed(void **state)
 {
@@ -513,7 +513,7 @@ static void block_with_only_corrupt_copies_is_bad_and_keeps_them(void **state)
         assert_int_equal(blocks_reason(k->b, B2, 1, false), BLOCK_REASON_NONE_REPORTED);
 }
 
-/* ---- racks ------------------------------------------------------------------------------------------------ */
+/* ---- racks ----------------------------------------------------------------------------------- */
 
 static void block_in_one_rack_of_two_moves_partly_to_the_other(void **state)
 {
@@ -550,7 +550,7 @@ static void other_rack_without_room_causes_no_copies(void **state)
         assert_int_equal(blocks_reason(k->b, B1, 3, false), BLOCK_REASON_ONE_RACK);
 }
 
-/* ---- blocks that are being written --------------------------------------------------------------------- */
+/* ---- blocks that are being written ----------------------------------------------------------- */
 
 static void block_under_construction_is_neither_copied_nor_removed(void **state)
 {
@@ -581,7 +581,7 @@ static void close_waits_for_a_copy_of_what_only_one_node_sealed(void **state)
         assert_true(blocks_sealed(k->b, B1, KIT_STAMP, 10, 3, 0));
 }
 
-/* ---- safe mode and restarts -------------------------------------------------------------------------------- */
+/* ---- safe mode and restarts ------------------------------------------------------------------ */
 
 static bool in_safe_mode(void)
 {

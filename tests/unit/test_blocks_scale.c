@@ -127,7 +127,7 @@ static void all_blocks_are_looked_at_in_slices(void **state)
         assert_true(ticks >= MANY / BLOCKS_SLICE);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 #define ROUNDS 200
 static atomic_uint refused;

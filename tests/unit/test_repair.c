@@ -324,7 +324,7 @@ static void small_copies_may_be_more_than_large_ones(void **state)
         assert_false(repair_has_slot(2, UINT64_MAX, REPAIR_SENDS, 1));
 }
 
-/* ---- B6, for whatever may be known ----------------------------------------------------------------- */
+/* ---- B6, for whatever may be known ----------------------------------------------------------- */
 
 static uint64_t below(struct placement_random *r, uint64_t n)
 {

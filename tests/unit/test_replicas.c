@@ -1,4 +1,4 @@
-/* The rows of the second environment and their invariants, the environment, and safe mode's rules. */
+/* Rows of the second environment and their invariants, the environment, and safe mode's rules. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static int tear_down(void **state)
         return system(command);
 }
 
-/* ---- rows against a model ---------------------------------------------------------------------------- */
+/* ---- rows against a model -------------------------------------------------------------------- */
 
 struct model {
         struct replica rows[NODES + 1][BLOCKS + 1]; /* state 0: none */
@@ -236,7 +236,7 @@ static void rows_digests_and_counters_always_agree(void **state)
         free(m);
 }
 
-/* ---- classes, logs ------------------------------------------------------------------------------------- */
+/* ---- classes, logs --------------------------------------------------------------------------- */
 
 static enum bdfs_status classes_work(struct replicas_txn *t, void *arg, struct bdfs_err *err)
 {
@@ -293,7 +293,7 @@ static void log_positions_come_back(void **state)
         blocks_env_end(env, &t);
 }
 
-/* ---- the environment ------------------------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------- */
 
 static bool has_row(uint64_t block)
 {
@@ -424,7 +424,7 @@ static void wiping_waits_for_readers_and_writers(void **state)
                 os_thread_join(t[i]);
 }
 
-/* ---- copies under way -------------------------------------------------------------------------------------- */
+/* ---- copies under way ------------------------------------------------------------------------ */
 
 static void copies_under_way_expire_and_are_remembered_as_failed(void **state)
 {
@@ -473,7 +473,7 @@ static void failures_are_forgotten_and_dead_nodes_dropped(void **state)
         pending_fini(&p);
 }
 
-/* ---- safe mode's rules --------------------------------------------------------------------------------------- */
+/* ---- safe mode's rules ----------------------------------------------------------------------- */
 
 static struct safe_mode_facts facts(uint64_t total, uint64_t reported, bool everyone)
 {
