@@ -157,12 +157,10 @@ static enum bdfs_status pick_base_port(struct cluster_settings *s, struct bdfs_e
 
 /* ---- processes ---- */
 
-/* 0: not running. A pid file may be old: only a process that was given this conf file counts. */
-static pid_t running(const struct cluster_process *p)
+/* The pid in the pid file; 0: none. */
+static pid_t last_pid(const struct cluster_process *p)
 {
-        char path[PATH_MAX + 32], line[2 * PATH_MAX];
-        AUTO_CLOSE int fd = -1;
-        ssize_t n;
+        char path[PATH_MAX + 8];
         long pid = 0;
         FILE *f;
 
@@ -170,19 +168,52 @@ static pid_t running(const struct cluster_process *p)
         f = fopen(path, "re");
         if (f == NULL)
                 return 0;
-        if (fscanf(f, "%ld", &pid) != 1)
+        if (fscanf(f, "%ld", &pid) != 1 || pid < 0)
                 pid = 0;
         (void)fclose(f);
-        if (pid <= 0)
+        return (pid_t)pid;
+}
+
+/* 0: not running. A pid file may be old: only a process that was given this conf file counts. */
+static pid_t running(const struct cluster_process *p)
+{
+        char path[PATH_MAX + 8], proc[64], line[2 * PATH_MAX];
+        AUTO_CLOSE int fd = -1;
+        pid_t pid = last_pid(p);
+        ssize_t n;
+
+        if (pid == 0)
                 return 0;
-        (void)snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        (void)snprintf(proc, sizeof(proc), "/proc/%ld/cmdline", (long)pid);
+        fd = open(proc, O_RDONLY | O_CLOEXEC);
         n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
         if (n <= 0)
                 return 0;
         line[n] = '\0';
         (void)snprintf(path, sizeof(path), "%s/conf", p->dir);
-        return memmem(line, (size_t)n, path, strlen(path) + 1) != NULL ? (pid_t)pid : 0;
+        return memmem(line, (size_t)n, path, strlen(path) + 1) != NULL ? pid : 0;
+}
+
+/* A process that was killed has no command line any more, but for a moment still its locks. */
+static void wait_until_gone(const struct cluster_process *p)
+{
+        int64_t deadline = os_mono_ms() + CLUSTER_STOP_MS;
+        pid_t pid = last_pid(p);
+        char path[64], state = 'R';
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+        while (pid != 0 && running(p) == 0 && os_mono_ms() < deadline) {
+                f = fopen(path, "re");
+                if (f == NULL)
+                        return;
+                if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+                        state = 'X';
+                (void)fclose(f);
+                if (state == 'Z' || state == 'X' || state == 'S')
+                        return; /* dead, or somebody else's number by now */
+                os_sleep_ms(5);
+        }
 }
 
 static void show_log(const struct cluster_process *p, struct bdfs_err *err)
@@ -283,6 +314,7 @@ static enum bdfs_status start_all(const struct cluster_process *all, size_t n,
         for (size_t i = 0; i < n; i++) {
                 if (running(&all[i]) != 0)
                         continue;
+                wait_until_gone(&all[i]);
                 if (spawn(&all[i], err) != BDFS_OK)
                         return bdfs_wrap(err, "start %s %u", all[i].role, all[i].id);
         }
