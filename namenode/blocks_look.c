@@ -56,6 +56,7 @@ static enum bdfs_status read_block(struct store_txn *ns, uint64_t id, struct rep
 
         if (rc == BDFS_OK) {
                 *ret = (struct repair_block){.kind = kinds[row.state],
+                                             .id = id,
                                              .stamp = row.stamp,
                                              .length = row.length,
                                              .wanted = row.replication};
@@ -65,6 +66,7 @@ static enum bdfs_status read_block(struct store_txn *ns, uint64_t id, struct rep
                 return rc;
         rc = table_get_counters(ns, &counters, err);
         *ret = (struct repair_block){
+                .id = id,
                 .kind = rc == BDFS_OK && id < counters.block ? REPAIR_ABSENT : REPAIR_FUTURE};
         return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }
@@ -149,7 +151,7 @@ static uint32_t other_nodes(const struct blocks *b, const struct blocks_look *l)
 static bool as_wanted(const struct blocks_look *l)
 {
         for (size_t i = 0; i < l->copies_n; i++)
-                if (!repair_whole(&l->block, &l->copies[i]))
+                if (!repair_whole(&l->block, &l->copies[i]) || !l->copies[i].counted)
                         return false;
         return l->copies_n >= l->block.wanted;
 }

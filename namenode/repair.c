@@ -1,5 +1,7 @@
 #include "namenode/repair.h"
 
+#include "namenode/placement.h"
+
 #define FINALIZED BDFS__REPLICA_STATE__REPLICA_FINALIZED
 #define RECEIVING BDFS__REPLICA_STATE__REPLICA_RECEIVING
 #define WAITING BDFS__REPLICA_STATE__REPLICA_WAITING
@@ -159,6 +161,15 @@ static bool breaks_racks(const struct repair_block *b, const struct repair_copy 
         return racks_without < 2 && copies[i].rack != first;
 }
 
+/* How little a copy is missed: the room of its node, blurred by a tenth, so that many blocks that
+ * are judged at once do not all go from the same one of equally full nodes. */
+static uint64_t keep_score(const struct repair_block *b, const struct repair_copy *c)
+{
+        struct placement_random blur = {b->id ^ (uint64_t)c->node << 40};
+
+        return (c->room / MIB + 1) * (900 + placement_random(&blur) % 200);
+}
+
 /* The surplus copy that is missed least: on the fullest node, but no rack may be lost by it (there
  * always is such a copy, though it may be busy or its node silent for the moment). */
 static size_t victim_of(const struct repair_block *b, const struct repair_copy *copies, size_t n)
@@ -172,7 +183,7 @@ static size_t victim_of(const struct repair_block *b, const struct repair_copy *
                         continue;
                 if (b->wanted >= 2 && breaks_racks(b, copies, n, i))
                         continue;
-                if (best == SIZE_MAX || c->room < copies[best].room)
+                if (best == SIZE_MAX || keep_score(b, c) < keep_score(b, &copies[best]))
                         best = i;
         }
         return best;

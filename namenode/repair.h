@@ -46,7 +46,7 @@ enum repair_kind {
 
 struct repair_block {
         enum repair_kind kind;
-        uint64_t stamp, length;
+        uint64_t id, stamp, length;
         uint32_t wanted;
 };
 

@@ -186,6 +186,7 @@ static void no_more_than_wanted_streams_run_at_once(void **state)
         stop_node(3);
         kit_pass(k, 15000);
         assert_int_equal(k->copies_n, 2 * REPAIR_SENDS);
+        assert_int_equal(blocks_reason(k->b, B1 + 99, 3, false), BLOCK_REASON_NODE_DEAD);
         for (uint32_t i = 1; i <= 2; i++)
                 assert_int_equal(nodes_get(&k->b->nodes, i)->sends, REPAIR_SENDS);
 }

@@ -119,6 +119,25 @@ static void surplus_copy_on_the_fullest_node_goes(void **state)
         assert_int_equal(v.reason, BLOCK_REASON_SURPLUS);
 }
 
+static void surplus_copies_of_many_blocks_go_from_all_nodes(void **state)
+{
+        size_t gone[4] = {0};
+
+        (void)state;
+        for (uint64_t id = 1; id <= 4000; id++) {
+                struct repair_copy c[] = {good(1), good(2), good(3), good(4)};
+                struct repair_block b = complete_3;
+                struct repair_verdict v;
+
+                b.id = id;
+                repair_judge(&b, c, 4, &five_nodes, &v);
+                for (int i = 0; i < 4; i++)
+                        gone[i] += c[i].doom ? 1 : 0;
+        }
+        for (int i = 0; i < 4; i++)
+                assert_in_range(gone[i], 800, 1200);
+}
+
 static void surplus_copy_that_is_alone_in_its_rack_stays(void **state)
 {
         struct repair_world w = {.nodes = 5, .others = 1, .racks = 2};
@@ -466,6 +485,7 @@ int main(void)
                 cmocka_unit_test(nothing_is_copied_because_of_a_node_that_may_come_back),
                 cmocka_unit_test(copies_under_way_are_not_made_twice),
                 cmocka_unit_test(surplus_copy_on_the_fullest_node_goes),
+                cmocka_unit_test(surplus_copies_of_many_blocks_go_from_all_nodes),
                 cmocka_unit_test(surplus_copy_that_is_alone_in_its_rack_stays),
                 cmocka_unit_test(surplus_stays_while_a_holder_is_silent_or_not_confirmed),
                 cmocka_unit_test(corrupt_copy_stays_until_it_was_replaced),
