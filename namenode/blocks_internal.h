@@ -10,6 +10,7 @@
 
 #include "namenode/blocks.h"
 #include "namenode/blocks_class.h"
+#include "namenode/blocks_doomed.h"
 #include "namenode/blocks_env.h"
 #include "namenode/blocks_log.h"
 #include "namenode/blocks_pending.h"

@@ -10,8 +10,8 @@
 
 enum bdfs_status blocks_look_init(struct blocks_look *l, struct bdfs_err *err)
 {
-        *l = (struct blocks_look){.rows = calloc(REPLICAS_OF_BLOCK_MAX, sizeof(*l->rows)),
-                                  .copies = calloc(COPIES_MAX, sizeof(*l->copies))};
+        *l = (struct blocks_look){.rows = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*l->rows)),
+                                  .copies = malloc(COPIES_MAX * sizeof(*l->copies))};
         if (l->rows != NULL && l->copies != NULL)
                 return BDFS_OK;
         blocks_look_fini(l);

@@ -118,8 +118,8 @@ static enum bdfs_status rows_of(struct blocks *b, uint64_t block, struct replica
 size_t blocks_replicas(struct blocks *b, uint64_t block, uint64_t stamp, bool every,
                        const char *host, struct replica_info *ret, size_t room)
 {
-        struct replica *rows = calloc(REPLICAS_OF_BLOCK_MAX, sizeof(*rows));
-        struct located *found = calloc(REPLICAS_OF_BLOCK_MAX, sizeof(*found));
+        struct replica *rows = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*rows));
+        struct located *found = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*found));
         size_t n = 0;
 
         if (rows != NULL && found != NULL && rows_of(b, block, rows, &n) == BDFS_OK) {
@@ -225,7 +225,7 @@ enum bdfs_status blocks_place(struct blocks *b, const struct place_request *requ
 
 static uint32_t count_sealed(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t length)
 {
-        struct replica *rows = calloc(REPLICAS_OF_BLOCK_MAX, sizeof(*rows));
+        struct replica *rows = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*rows));
         uint32_t sealed = 0;
         size_t n;
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "namenode/blocks_doomed.h"
+
 #define ROW_VERSION 1
 #define PAIR_KEY_BYTES 12
 #define DOOMED_FLAG 1
@@ -436,17 +438,6 @@ enum bdfs_status replicas_blocks(struct replicas_txn *t, unsigned table, uint64_
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
-enum bdfs_status doomed_set_sent(struct replicas_txn *t, uint32_t node, uint64_t block,
-                                 int64_t sent_ms, struct bdfs_err *err)
-{
-        uint8_t key[PAIR_KEY_BYTES];
-        struct row r = row_of();
-
-        key_node_block(key, node, block);
-        row_u64(&r, (uint64_t)sent_ms);
-        return store_put(t->t, REPLICAS_DOOMED, key, sizeof(key), r.bytes, r.n, err);
-}
-
 enum bdfs_status replica_doom(struct replicas_txn *t, const struct replica *row,
                               struct bdfs_err *err)
 {
@@ -472,26 +463,6 @@ enum bdfs_status replica_spare(struct replicas_txn *t, const struct replica *row
                              : replicas_mark(t, REPLICAS_DOOMED, row->node, row->block, false, err);
 }
 
-enum bdfs_status doomed_sent(struct replicas_txn *t, uint32_t node, uint64_t block,
-                             int64_t *ret_ms, struct bdfs_err *err)
-{
-        uint8_t key[PAIR_KEY_BYTES], version;
-        const uint8_t *value;
-        enum bdfs_status rc;
-        struct rd r;
-        size_t n;
-
-        key_node_block(key, node, block);
-        *ret_ms = 0;
-        rc = store_get(t->t, REPLICAS_DOOMED, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
-        r = rd_of(value, n);
-        version = rd_u8(&r);
-        *ret_ms = (int64_t)rd_u64be(&r);
-        return rd_done(&r) && version == ROW_VERSION ? BDFS_OK : bad_row("doomed", err);
-}
-
 enum bdfs_status replicas_clear(struct replicas_txn *t, enum replicas_table table, uint32_t node,
                                 struct bdfs_err *err)
 {
@@ -507,9 +478,4 @@ enum bdfs_status replicas_clear(struct replicas_txn *t, enum replicas_table tabl
                         return rc;
         } while (n > 0);
         return BDFS_OK;
-}
-
-uint64_t doomed_count(struct replicas_txn *t)
-{
-        return store_count(t->t, REPLICAS_DOOMED);
 }

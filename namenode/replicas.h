@@ -92,12 +92,6 @@ enum bdfs_status replica_doom(struct replicas_txn *t, const struct replica *row,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status replica_spare(struct replicas_txn *t, const struct replica *row,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
-/* When the node was last told to delete it; 0: never. */
-enum bdfs_status doomed_sent(struct replicas_txn *t, uint32_t node, uint64_t block,
-                             int64_t *ret_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
-enum bdfs_status doomed_set_sent(struct replicas_txn *t, uint32_t node, uint64_t block,
-                                 int64_t sent_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
-
 /* A mark on (node, block) in UNSEALED, DOOMED or RECENT. */
 enum bdfs_status replicas_mark(struct replicas_txn *t, enum replicas_table table, uint32_t node,
                                uint64_t block, bool there, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -105,4 +99,3 @@ enum bdfs_status replicas_marked(struct replicas_txn *t, enum replicas_table tab
                                  uint64_t block, bool *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status replicas_clear(struct replicas_txn *t, enum replicas_table table, uint32_t node,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;
-uint64_t doomed_count(struct replicas_txn *t);

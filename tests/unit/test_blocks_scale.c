@@ -127,6 +127,24 @@ static void all_blocks_are_looked_at_in_slices(void **state)
         assert_true(ticks >= MANY / BLOCKS_SLICE);
 }
 
+static void one_sealed_replica_is_reported_in_a_moment(void **state)
+{
+        const uint64_t many = 2000;
+        int64_t before_us;
+
+        (void)state;
+        (void)kit_join(k, 1);
+        for (uint64_t i = 0; i < many; i++)
+                kit_block(k, KIT_FIRST + i, KIT_STAMP, 0, BLOCK_UNDER_CONSTRUCTION, 1);
+        before_us = os_mono_us();
+        for (uint64_t i = 0; i < many; i++) {
+                kit_change(&k->node[1], KIT_FIRST + i, KIT_STAMP, 4096, KIT_FINALIZED);
+                kit_report(k, 1);
+        }
+        print_message("one report: %lld us\n", (long long)(os_mono_us() - before_us) / (long)many);
+        assert_int_equal(nodes_get(&k->b->nodes, 1)->log.replicas, many);
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 #define ROUNDS 200
@@ -212,6 +230,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(a_million_blocks_reconnect_with_what_changed),
                 T(all_blocks_are_looked_at_in_slices),
+                T(one_sealed_replica_is_reported_in_a_moment),
                 T(many_threads_report_and_ask_at_once),
         };
 #undef T
