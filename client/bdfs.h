@@ -41,6 +41,7 @@ struct bdfs_options {
         const char *uri;       /* "hdfs://host:port" or "bdfs://name"; NULL: what the configuration says */
         const char *user;      /* NULL: the process's own user; another only for root and gateways */
         int64_t timeout_ms;    /* 0: 60,000 */
+        bool ignore_checksums; /* give out what is there, even where its checksum is wrong */
 };
 enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *options,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -138,6 +139,14 @@ struct bdfs_space {
 enum bdfs_status bdfs_space(struct bdfs *fs, struct bdfs_space *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 
+struct bdfs_defaults {          /* for new files; what the configuration says comes first */
+        uint64_t block_size;
+        uint32_t replication;
+        uint64_t trash_minutes; /* how long what is removed is kept; 0: not at all */
+};
+enum bdfs_status bdfs_defaults(struct bdfs *fs, struct bdfs_defaults *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 struct bdfs_create {
@@ -146,6 +155,7 @@ struct bdfs_create {
         uint64_t block_size;    /* 0: the server's default */
         bool overwrite;
         bool no_parents;        /* NOT_FOUND instead of making missing parents */
+        bool lazy_persist;      /* a datanode may keep it in memory for a while (Apache HDFS) */
 };
 enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdfs_create *options,
                              struct bdfs_file **ret, struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -1,10 +1,12 @@
 /*
  * cli.h - what the commands of the `bdfs` program share.
  *
- * Data goes to stdout, everything else to stderr. A command returns its exit code: the one of the
- * status that stopped it (common/err.h), 9 when some of several operands failed.
+ * Data goes to stdout, everything else to stderr. A command says of each operand whether it was
+ * done (cli_done) or not (cli_error) and ends with cli_exit(): 0, the code of the only failure
+ * (common/err.h), or 9 when some operands were done and some were not.
  *
- * Threads: the program's main thread, except where a command says otherwise.
+ * Owner:   main() owns struct cli, its connections and what the options point at (argv).
+ * Threads: counting and printing errors is safe from any thread; the rest is the main thread's.
  */
 #pragma once
 
@@ -12,13 +14,35 @@
 #include <stdio.h>
 
 #include "client/bdfs.h"
+#include "common/os.h"
 
+#define CLI_CONNECTIONS_MAX 8
+#define CLI_THREADS_MAX 64
+
+struct cli_connection {
+        char *uri; /* as asked for; NULL: the default one */
+        struct bdfs *fs;
+};
+
+struct cli_verb;
 struct cli {
         const char *program;       /* "bdfs" */
-        struct bdfs_options options; /* --conf, --uri, --user, --timeout as given before the verb */
+        const struct cli_verb *verb; /* the one that runs */
+        struct bdfs_options options; /* --conf, --uri, --user, --timeout */
         bool json;                 /* --json, before or after the verb */
         bool quiet;                /* no progress */
-        struct bdfs *fs;           /* connected by cli_connect(); NULL before */
+        bool composite;            /* -D dfs.checksum.combine.mode=COMPOSITE_CRC */
+        uint32_t replication;      /* of new files; 0: the server's (-D dfs.replication) */
+        uint64_t block_size;       /* the same (-D dfs.blocksize) */
+        uint32_t umask;            /* of new files and directories: 022, as hdfs has it */
+        struct bdfs *fs;           /* the default cluster, after cli_connect() */
+        struct cli_connection connections[CLI_CONNECTIONS_MAX];
+        size_t connections_n;
+        struct os_mutex lock;
+        unsigned done, failed;     /* guarded by: lock */
+        int first_code;            /* of the first failure; guarded by: lock */
+        bool interrupted;          /* say nothing more; guarded by: lock */
+        size_t json_rows;
 };
 
 struct cli_verb {
@@ -26,8 +50,57 @@ struct cli_verb {
         int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb */
         const char *usage;         /* "[-R] PATH ..." */
         const char *help;          /* one line */
+        bool raw;                  /* takes all options after it by itself, --json and --help too */
 };
 
 /* Every verb, in the order of the help (cli_verbs.c). */
 extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verbs_n;
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+/* The cluster of --uri or of the configuration; made once, then in cli->fs. */
+enum bdfs_status cli_connect(struct cli *cli, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same for a uri that somebody typed; NULL: the default one. */
+enum bdfs_status cli_connect_uri(struct cli *cli, const char *uri, struct bdfs **ret,
+                                 struct bdfs_err *err) BDFS_MUST_CHECK;
+void cli_disconnect(struct cli *cli);
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+struct cli_option {
+        const char *name;          /* without its first dash: "R", "skipTrash", "-block-size" */
+        bool *flag;                /* exactly one of the two */
+        const char **value;
+};
+/*
+ * Takes options up to the first operand, `-` or `--`. Single letters may be written together. A
+ * table ends with a NULL name. On success *argc and *argv are the operands alone, between @low and
+ * @high of them; otherwise what is wrong was said and the command ends with exit code 2.
+ */
+bool cli_options(struct cli *cli, int *argc, char ***argv, const struct cli_option *table, int low,
+                 int high);
+#define CLI_MANY INT32_MAX
+/* A whole number in [@low, @high]; K, M, G, T may follow when @suffix. */
+bool cli_number(const char *text, uint64_t low, uint64_t high, bool suffix, uint64_t *ret);
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+/* "VERB: text" and the verb's usage; returns the exit code of wrong usage. */
+int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_done(struct cli *cli);
+/* "VERB: text", and on a second line what to do where something is known to help. */
+void cli_error(struct cli *cli, const struct bdfs_err *err);
+/* The same, with @hint instead of the general one; NULL: none. */
+void cli_error_hint(struct cli *cli, const struct bdfs_err *err, const char *hint);
+/* "VERB: text" that changes no exit code. */
+void cli_warn(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_exit(struct cli *cli);
+/* What usually helps against this kind of failure; NULL: nothing general. */
+const char *cli_hint(enum bdfs_status status);
+
+/* To stdout. A reader that went away ends the program as SIGPIPE would, a full disk with exit
+ * code 7. */
+void cli_print(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_write(struct cli *cli, const void *bytes, size_t n);
+void cli_flush(struct cli *cli);

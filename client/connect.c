@@ -148,6 +148,7 @@ enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *opti
         fs->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms
                          : fs->conf_loaded ? fs->conf.timeout_ms
                                            : CLIENT_TIMEOUT_MS;
+        fs->ignore_checksums = o->ignore_checksums;
         os_random(id, sizeof(id));
         (void)snprintf(fs->client_name, sizeof(fs->client_name), "bdfs_%016llx%016llx",
                        (unsigned long long)id[0], (unsigned long long)id[1]);
@@ -244,8 +245,7 @@ enum bdfs_status fs_call_only(struct bdfs *fs, enum method_id id, const Protobuf
         return rc;
 }
 
-enum bdfs_status fs_defaults(struct bdfs *fs, uint64_t *ret_block_size, uint32_t *ret_replication,
-                             struct bdfs_err *err)
+enum bdfs_status bdfs_defaults(struct bdfs *fs, struct bdfs_defaults *ret, struct bdfs_err *err)
 {
         Hadoop__GetServerDefaultsRequestProto q = HADOOP__GET_SERVER_DEFAULTS_REQUEST_PROTO__INIT;
         ProtobufCMessage *m;
@@ -253,6 +253,7 @@ enum bdfs_status fs_defaults(struct bdfs *fs, uint64_t *ret_block_size, uint32_t
 
         os_mutex_lock(&fs->lock);
         known = fs->has_defaults;
+        *ret = fs->defaults;
         os_mutex_unlock(&fs->lock);
         if (!known) {
                 const Hadoop__FsServerDefaultsProto *d;
@@ -260,20 +261,22 @@ enum bdfs_status fs_defaults(struct bdfs *fs, uint64_t *ret_block_size, uint32_t
                 if (fs_call(fs, METHOD_CLIENT_getServerDefaults, &q.base, &m, err) != BDFS_OK)
                         return err->status;
                 d = ((Hadoop__GetServerDefaultsResponseProto *)m)->serverdefaults;
+                *ret = (struct bdfs_defaults){
+                        .block_size = d->blocksize,
+                        .replication = d->replication,
+                        .trash_minutes = d->has_trashinterval ? d->trashinterval : 0,
+                };
+                message_free(m);
                 os_mutex_lock(&fs->lock);
-                fs->default_block_size = d->blocksize;
-                fs->default_replication = d->replication;
+                fs->defaults = *ret;
                 fs->has_defaults = true;
                 os_mutex_unlock(&fs->lock);
-                message_free(m);
         }
-        os_mutex_lock(&fs->lock);
-        *ret_block_size = fs->default_block_size;
-        *ret_replication = fs->default_replication;
-        os_mutex_unlock(&fs->lock);
+        if (fs->hadoop) /* the configuration is not of this cluster */
+                return BDFS_OK;
         if (fs->conf_loaded && fs->conf.block_size > 0)
-                *ret_block_size = (uint64_t)fs->conf.block_size;
+                ret->block_size = (uint64_t)fs->conf.block_size;
         if (fs->conf_loaded && fs->conf.replication > 0)
-                *ret_replication = (uint32_t)fs->conf.replication;
+                ret->replication = (uint32_t)fs->conf.replication;
         return BDFS_OK;
 }

@@ -36,14 +36,14 @@ struct bdfs {
         char user[OS_NAME_BYTES];
         char client_name[96];    /* lease holder, one for all files of this connection */
         bool hadoop;
+        bool ignore_checksums;
         int64_t timeout_ms;
         struct rpc_client *rpc;
         struct lease_thread *leases;
         struct data_pool *pool;
         struct os_mutex lock;
         bool has_defaults;                        /* guarded by: lock */
-        uint64_t default_block_size;              /* guarded by: lock */
-        uint32_t default_replication;             /* guarded by: lock */
+        struct bdfs_defaults defaults;            /* guarded by: lock */
         uint64_t bytes_read, bytes_local, bytes_written; /* guarded by: lock */
 };
 
@@ -53,8 +53,6 @@ enum bdfs_status fs_call(struct bdfs *fs, enum method_id id, const ProtobufCMess
 /* The same when nothing of the answer is wanted. */
 enum bdfs_status fs_call_only(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
-enum bdfs_status fs_defaults(struct bdfs *fs, uint64_t *ret_block_size, uint32_t *ret_replication,
-                             struct bdfs_err *err) BDFS_MUST_CHECK;
 void fs_count(struct bdfs *fs, uint64_t read, uint64_t local, uint64_t written);
 
 /* Fill @ret from a wire status; strings are copied. */

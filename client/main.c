@@ -1,10 +1,12 @@
 /* bdfs: options before the verb, then the verb's own function. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/cli.h"
+#include "client/cli_interrupt.h"
 #include "common/limits.h"
 #include "common/log.h"
 
@@ -15,10 +17,16 @@ static int usage(int code)
         (void)fprintf(to, "usage: bdfs [--conf FILE] [--uri URI] [--user NAME] [--timeout SECONDS] "
                           "[--json] [-q] VERB ...\n\n");
         for (size_t i = 0; i < cli_verbs_n; i++)
-                (void)fprintf(to, "  %-12s %s\n", cli_verbs[i].name, cli_verbs[i].help);
+                (void)fprintf(to, "  %-13s  %s\n", cli_verbs[i].name, cli_verbs[i].help);
         (void)fprintf(to, "\nbdfs VERB --help says more. The verbs of `hdfs dfs` may be written as "
                           "there: bdfs dfs -ls /\n");
         return code;
+}
+
+static int verb_help(const struct cli_verb *v)
+{
+        (void)printf("usage: bdfs %s %s\n\n%s\n", v->name, v->usage, v->help);
+        return 0;
 }
 
 static const struct cli_verb *find_verb(const char *name)
@@ -32,65 +40,153 @@ static const struct cli_verb *find_verb(const char *name)
         return NULL;
 }
 
-/* Takes one leading option; how many words it had, 0 for none, -1 for a wrong one. */
-static int take_option(struct cli *cli, int argc, char **argv)
+static bool take_timeout(struct cli *cli, const char *text)
+{
+        char *end;
+        double s = strtod(text, &end);
+
+        if (end == text || *end != '\0' || !(s >= 0.001 && s <= 86400))
+                return false;
+        cli->options.timeout_ms = (int64_t)(s * 1000);
+        return true;
+}
+
+/* -D key=value: Hadoop's generic option, where the key means something here. */
+static bool take_property(struct cli *cli, const char *text)
+{
+        const char *value = strchr(text, '=');
+        size_t n = value == NULL ? 0 : (size_t)(value++ - text);
+        uint64_t v;
+
+#define IS(key) (n == sizeof(key) - 1 && memcmp(text, key, n) == 0)
+        if (IS("dfs.replication") && cli_number(value, 1, REPLICATION_MAX, false, &v))
+                return cli->replication = (uint32_t)v, true;
+        if (IS("dfs.blocksize") || IS("dfs.block.size"))
+                return cli_number(value, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX, true, &cli->block_size);
+        if (IS("fs.defaultFS"))
+                return cli->options.uri = value, true;
+        if (IS("dfs.checksum.combine.mode"))
+                return cli->composite = strcmp(value, "COMPOSITE_CRC") == 0, true;
+        if (IS("fs.permissions.umask-mode")) {
+                char *end;
+
+                cli->umask = (uint32_t)strtoul(value, &end, 8) & 0777;
+                return end != value && *end == '\0';
+        }
+        if (IS("dfs.replication"))
+                return false;
+#undef IS
+        return n > 0; /* others are settings of Hadoop's own client */
+}
+
+/* Takes one option that stands before the verb, or a long one that stands after it; how many words
+ * it had, 0 for none, -1 for a wrong one. */
+static int take_option(struct cli *cli, int argc, char **argv, bool before)
 {
         const char *o = argv[0];
 
         if (strcmp(o, "--json") == 0)
                 return cli->json = true, 1;
-        if (strcmp(o, "-q") == 0 || strcmp(o, "--quiet") == 0)
+        if (strcmp(o, "--quiet") == 0 || (before && strcmp(o, "-q") == 0))
                 return cli->quiet = true, 1;
-        if (strncmp(o, "--", 2) != 0)
-                return 0;
-        if (argc < 2)
-                return -1;
-        if (strcmp(o, "--conf") == 0)
+        if (strcmp(o, "--conf") == 0 && argc > 1)
                 cli->options.conf = argv[1];
-        else if (strcmp(o, "--uri") == 0)
+        else if ((strcmp(o, "--uri") == 0 || (before && strcmp(o, "-fs") == 0)) && argc > 1)
                 cli->options.uri = argv[1];
-        else if (strcmp(o, "--user") == 0)
+        else if (strcmp(o, "--user") == 0 && argc > 1)
                 cli->options.user = argv[1];
-        else if (strcmp(o, "--timeout") == 0 && strtol(argv[1], NULL, 10) > 0)
-                cli->options.timeout_ms = 1000 * strtol(argv[1], NULL, 10);
+        else if (strcmp(o, "--timeout") == 0 && argc > 1)
+                return take_timeout(cli, argv[1]) ? 2 : -1;
+        else if (before && strcmp(o, "-D") == 0 && argc > 1)
+                return take_property(cli, argv[1]) ? 2 : -1;
+        else if (before && strncmp(o, "-D", 2) == 0 && strchr(o, '=') != NULL)
+                return take_property(cli, o + 2) ? 1 : -1;
         else
-                return -1;
+                return before && strncmp(o, "--", 2) == 0 ? -1 : 0;
         return 2;
+}
+
+/* Takes the program's own long options out of what follows a verb; false for a wrong one. */
+static bool take_later(struct cli *cli, int *argc, char **argv)
+{
+        int to = 1, at = 1;
+
+        while (at < *argc && strcmp(argv[at], "--") != 0) {
+                int took = take_option(cli, *argc - at, argv + at, false);
+
+                if (took < 0)
+                        return false;
+                if (took == 0)
+                        argv[to++] = argv[at++];
+                at += took;
+        }
+        while (at < *argc)
+                argv[to++] = argv[at++];
+        *argc = to;
+        return true;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+                if (strcmp(argv[i], "--help") == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+        int rc;
+
+        cli->verb = find_verb(argv[0]);
+        if (cli->verb == NULL) {
+                (void)fprintf(stderr, "bdfs: %s: no such verb\n", argv[0]);
+                return usage(bdfs_status_exit(BDFS_USAGE));
+        }
+        if (!cli->verb->raw && wants_help(argc, argv))
+                return verb_help(cli->verb);
+        if (!cli->verb->raw && !take_later(cli, &argc, argv))
+                return cli_usage(cli, "a wrong value for an option");
+        rc = cli->verb->run(cli, argc, argv);
+        cli_disconnect(cli);
+        cli_flush(cli);
+        return rc;
+}
+
+static int help(int argc, char **argv)
+{
+        const struct cli_verb *v = argc > 0 ? find_verb(argv[0]) : NULL;
+
+        return v != NULL ? verb_help(v) : usage(argc == 0 ? 0 : bdfs_status_exit(BDFS_USAGE));
 }
 
 int main(int argc, char **argv)
 {
-        struct cli cli = {.program = "bdfs"};
-        const struct cli_verb *verb;
-        int at = 1, took, rc;
+        struct cli cli = {.program = "bdfs", .umask = 022};
+        int at = 1, took;
 
         log_open("bdfs", LOG_LEVEL_WARN);
         (void)signal(SIGPIPE, SIG_IGN);
-        if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
-                return usage(0);
+        os_mutex_init(&cli.lock);
+        cli_interrupt_init(&cli);
+        if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-help") == 0 ||
+                         strcmp(argv[1], "help") == 0))
+                return help(argc - 2, argv + 2);
         if (argc > 1 && strcmp(argv[1], "--version") == 0)
                 return printf("bdfs %s\n", BDFS_VERSION) < 0;
-        while (at < argc && (took = take_option(&cli, argc - at, argv + at)) != 0) {
+        if (at < argc && (strcmp(argv[at], "dfs") == 0 || strcmp(argv[at], "fs") == 0))
+                at++;
+        while (at < argc && (took = take_option(&cli, argc - at, argv + at, true)) != 0) {
                 if (took < 0) {
-                        (void)fprintf(stderr, "bdfs: %s: unknown option or no value\n", argv[at]);
-                        return usage(2);
+                        (void)fprintf(stderr, "bdfs: %s: unknown option or a wrong value\n", argv[at]);
+                        return usage(bdfs_status_exit(BDFS_USAGE));
                 }
                 at += took;
         }
-        if (at < argc && strcmp(argv[at], "dfs") == 0)
+        if (at < argc && (strcmp(argv[at], "dfs") == 0 || strcmp(argv[at], "fs") == 0))
                 at++;
         if (at >= argc)
-                return usage(2);
-        verb = find_verb(argv[at]);
-        if (verb == NULL) {
-                (void)fprintf(stderr, "bdfs: %s: no such verb\n", argv[at]);
-                return usage(2);
-        }
-        rc = verb->run(&cli, argc - at, argv + at);
-        bdfs_disconnect(cli.fs);
-        if (fflush(stdout) != 0 && rc == 0) {
-                perror("bdfs: standard output");
-                rc = 1;
-        }
-        return rc;
+                return usage(bdfs_status_exit(BDFS_USAGE));
+        return run(&cli, argc - at, argv + at);
 }

@@ -445,18 +445,18 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
         q.masked = &mode;
         q.clientname = fs->client_name;
         q.createflag = HADOOP__CREATE_FLAG_PROTO__CREATE |
-                       (options->overwrite ? HADOOP__CREATE_FLAG_PROTO__OVERWRITE : 0u);
+                       (options->overwrite ? HADOOP__CREATE_FLAG_PROTO__OVERWRITE : 0u) |
+                       (options->lazy_persist ? HADOOP__CREATE_FLAG_PROTO__LAZY_PERSIST : 0u);
         q.createparent = !options->no_parents;
         q.replication = options->replication;
         q.blocksize = options->block_size;
         if (q.replication == 0 || q.blocksize == 0) {
-                uint64_t block_size;
-                uint32_t replication;
+                struct bdfs_defaults d;
 
-                if (fs_defaults(fs, &block_size, &replication, err) != BDFS_OK)
+                if (bdfs_defaults(fs, &d, err) != BDFS_OK)
                         return err->status;
-                q.replication = q.replication == 0 ? replication : q.replication;
-                q.blocksize = q.blocksize == 0 ? block_size : q.blocksize;
+                q.replication = q.replication == 0 ? d.replication : q.replication;
+                q.blocksize = q.blocksize == 0 ? d.block_size : q.blocksize;
         }
         if (fs_call(fs, METHOD_CLIENT_create, &q.base, &m, err) != BDFS_OK)
                 return err->status;

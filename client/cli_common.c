@@ -1,0 +1,201 @@
+/* Connections, errors and exit codes, standard output. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli.h"
+#include "client/cli_interrupt.h"
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+static bool same_uri(const char *a, const char *b)
+{
+        return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+enum bdfs_status cli_connect_uri(struct cli *cli, const char *uri, struct bdfs **ret,
+                                 struct bdfs_err *err)
+{
+        struct bdfs_options options = cli->options;
+        struct cli_connection *c;
+
+        if (uri == NULL)
+                uri = cli->options.uri;
+        for (size_t i = 0; i < cli->connections_n; i++) {
+                if (same_uri(cli->connections[i].uri, uri)) {
+                        *ret = cli->connections[i].fs;
+                        return BDFS_OK;
+                }
+        }
+        if (cli->connections_n == CLI_CONNECTIONS_MAX)
+                return bdfs_fail(err, BDFS_USAGE, "more than %d clusters in one command",
+                                 CLI_CONNECTIONS_MAX);
+        c = &cli->connections[cli->connections_n];
+        options.uri = uri;
+        if (bdfs_connect(&c->fs, &options, err) != BDFS_OK)
+                return err->status;
+        c->uri = uri == NULL ? NULL : strdup(uri);
+        cli->connections_n++;
+        *ret = c->fs;
+        return BDFS_OK;
+}
+
+enum bdfs_status cli_connect(struct cli *cli, struct bdfs_err *err)
+{
+        return cli->fs != NULL ? BDFS_OK : cli_connect_uri(cli, NULL, &cli->fs, err);
+}
+
+void cli_disconnect(struct cli *cli)
+{
+        for (size_t i = 0; i < cli->connections_n; i++) {
+                bdfs_disconnect(cli->connections[i].fs);
+                free(cli->connections[i].uri);
+        }
+        cli->connections_n = 0;
+        cli->fs = NULL;
+}
+
+/* ---- what went wrong ------------------------------------------------------------------------- */
+
+/* One line, without bytes that a terminal would obey: names and servers' texts are not ours. */
+static void say(const char *name, const char *text)
+{
+        char line[BDFS_ERR_TEXT_BYTES + 8];
+        size_t n = 0;
+
+        for (; text[n] != '\0' && text[n] != '\n' && n < sizeof(line) - 1; n++)
+                line[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n];
+        line[n] = '\0';
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "%s: %s\n", name, line);
+}
+
+static const char *name_of(const struct cli *cli)
+{
+        return cli->verb == NULL ? cli->program : cli->verb->name;
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
+        char text[BDFS_ERR_TEXT_BYTES];
+        va_list ap;
+
+        va_start(ap, format);
+        (void)vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        say(name_of(cli), text);
+        if (cli->verb != NULL)
+                (void)fprintf(stderr, "usage: %s %s %s\n", cli->program, cli->verb->name,
+                              cli->verb->usage);
+        return bdfs_status_exit(BDFS_USAGE);
+}
+
+void cli_warn(struct cli *cli, const char *format, ...)
+{
+        char text[BDFS_ERR_TEXT_BYTES];
+        va_list ap;
+
+        va_start(ap, format);
+        (void)vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        say(name_of(cli), text);
+}
+
+const char *cli_hint(enum bdfs_status status)
+{
+        switch ((int)status) {
+        case BDFS_UNAVAILABLE:
+        case BDFS_CLOSED:
+                return "is the cluster running? `bdfs doctor` looks for the cause";
+        case BDFS_TIMEOUT:
+                return "the server may be busy or hung; --timeout SECONDS waits longer";
+        case BDFS_SAFE_MODE:
+                return "the namenode still gathers reports; `bdfs admin safemode wait` waits for it";
+        case BDFS_NOT_REPLICATED:
+                return "too few datanodes answer; `bdfs admin report` lists them";
+        case BDFS_BEING_CREATED:
+                return "its writer must close it, or its lease must end (minutes after the writer died)";
+        case BDFS_CORRUPT:
+                return "`bdfs fsck PATH` shows which blocks have no good replica";
+        case BDFS_NO_METHOD:
+        case BDFS_NO_PROTOCOL:
+                return "the server does not offer this call; bdfs's own port does";
+        default:
+                return NULL;
+        }
+}
+
+void cli_error_hint(struct cli *cli, const struct bdfs_err *err, const char *hint)
+{
+        AUTO_LOCK(&cli->lock);
+
+        if (cli->interrupted)
+                return;
+        if (cli->failed++ == 0)
+                cli->first_code = bdfs_status_exit(err->status);
+        say(name_of(cli), err->text);
+        if (hint != NULL)
+                (void)fprintf(stderr, "  %s\n", hint);
+}
+
+void cli_error(struct cli *cli, const struct bdfs_err *err)
+{
+        cli_error_hint(cli, err, cli_hint(err->status));
+}
+
+void cli_done(struct cli *cli)
+{
+        AUTO_LOCK(&cli->lock);
+
+        cli->done++;
+}
+
+int cli_exit(struct cli *cli)
+{
+        AUTO_LOCK(&cli->lock);
+
+        if (cli->failed == 0)
+                return 0;
+        return cli->done > 0 ? bdfs_status_exit(BDFS_PARTIAL) : cli->first_code;
+}
+
+/* ---- standard output ------------------------------------------------------------------------- */
+
+static _Noreturn void stdout_failed(struct cli *cli, int eno)
+{
+        struct bdfs_err err;
+
+        if (eno == EPIPE)
+                cli_interrupt_die(SIGPIPE);
+        cli_interrupt_clean();
+        (void)bdfs_fail_errno(&err, eno, "standard output");
+        (void)fprintf(stderr, "%s: %s\n", name_of(cli), err.text);
+        _exit(bdfs_status_exit(err.status));
+}
+
+void cli_print(struct cli *cli, const char *format, ...)
+{
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vfprintf(stdout, format, ap);
+        va_end(ap);
+        if (n < 0)
+                stdout_failed(cli, errno);
+}
+
+void cli_write(struct cli *cli, const void *bytes, size_t n)
+{
+        if (n > 0 && fwrite(bytes, 1, n, stdout) != n)
+                stdout_failed(cli, errno);
+}
+
+void cli_flush(struct cli *cli)
+{
+        if (fflush(stdout) != 0)
+                stdout_failed(cli, errno);
+}

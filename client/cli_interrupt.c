@@ -1,0 +1,128 @@
+#include "client/cli_interrupt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#define MAKING_MS 5000 /* how long a name that is being made is waited for */
+
+enum temporary_state { TEMPORARY_FREE, TEMPORARY_MAKING, TEMPORARY_MADE };
+
+static struct {
+        struct os_mutex lock;
+        struct os_cond changed;
+        struct cli *cli;
+        struct os_thread *thread;
+        sigset_t signals;
+        bool stopped; /* guarded by: lock, as are the next */
+        struct {
+                enum temporary_state state;
+                struct bdfs *fs;
+                const char *path;
+        } temporary[CLI_TEMPORARIES_MAX];
+} interrupt;
+
+void cli_interrupt_init(struct cli *cli)
+{
+        os_mutex_init(&interrupt.lock);
+        os_cond_init(&interrupt.changed);
+        interrupt.cli = cli;
+        (void)sigemptyset(&interrupt.signals);
+        (void)sigaddset(&interrupt.signals, SIGINT);
+        (void)sigaddset(&interrupt.signals, SIGTERM);
+        (void)sigaddset(&interrupt.signals, SIGHUP);
+}
+
+static void run(void *arg)
+{
+        int signal;
+
+        (void)arg;
+        while (sigwait(&interrupt.signals, &signal) != 0)
+                ;
+        cli_interrupt_die(signal);
+}
+
+void cli_interrupt_start(void)
+{
+        struct bdfs_err err;
+
+        /* without the thread a signal ends the process and leaves its temporaries */
+        if (interrupt.thread == NULL &&
+            os_thread_start(&interrupt.thread, "signals", run, NULL, &err) == BDFS_OK)
+                (void)pthread_sigmask(SIG_BLOCK, &interrupt.signals, NULL);
+}
+
+unsigned cli_interrupt_add(struct bdfs *fs, const char *path)
+{
+        AUTO_LOCK(&interrupt.lock);
+
+        for (;;) {
+                for (unsigned i = 0; !interrupt.stopped && i < CLI_TEMPORARIES_MAX; i++) {
+                        if (interrupt.temporary[i].state != TEMPORARY_FREE)
+                                continue;
+                        interrupt.temporary[i].state = TEMPORARY_MAKING;
+                        interrupt.temporary[i].fs = fs;
+                        interrupt.temporary[i].path = path;
+                        return i;
+                }
+                (void)os_cond_wait(&interrupt.changed, &interrupt.lock, os_mono_ms() + 1000);
+        }
+}
+
+static void set_state(unsigned handle, enum temporary_state state)
+{
+        AUTO_LOCK(&interrupt.lock);
+
+        interrupt.temporary[handle].state = state;
+        os_cond_broadcast(&interrupt.changed);
+}
+
+void cli_interrupt_made(unsigned handle)
+{
+        set_state(handle, TEMPORARY_MADE);
+}
+
+void cli_interrupt_drop(unsigned handle)
+{
+        set_state(handle, TEMPORARY_FREE);
+}
+
+void cli_interrupt_clean(void)
+{
+        int64_t deadline = os_mono_ms() + MAKING_MS;
+        struct bdfs_err err;
+
+        os_mutex_lock(&interrupt.cli->lock);
+        interrupt.cli->interrupted = true;
+        os_mutex_unlock(&interrupt.cli->lock);
+        os_mutex_lock(&interrupt.lock);
+        interrupt.stopped = true;
+        for (unsigned i = 0; i < CLI_TEMPORARIES_MAX; i++) {
+                while (interrupt.temporary[i].state == TEMPORARY_MAKING && os_mono_ms() < deadline)
+                        (void)os_cond_wait(&interrupt.changed, &interrupt.lock, deadline);
+                if (interrupt.temporary[i].state == TEMPORARY_FREE)
+                        continue;
+                /* there may be nothing there any more, or nobody to ask */
+                if (interrupt.temporary[i].fs == NULL)
+                        (void)unlink(interrupt.temporary[i].path);
+                else
+                        BDFS_IGNORE(bdfs_delete(interrupt.temporary[i].fs,
+                                                interrupt.temporary[i].path, false, &err));
+        }
+        os_mutex_unlock(&interrupt.lock);
+}
+
+void cli_interrupt_die(int signal)
+{
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        sigset_t one;
+
+        cli_interrupt_clean();
+        (void)sigaction(signal, &standard, NULL);
+        (void)sigemptyset(&one);
+        (void)sigaddset(&one, signal);
+        (void)pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+        (void)kill(getpid(), signal);
+        (void)pause();
+        _exit(128 + signal);
+}

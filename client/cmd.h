@@ -1,0 +1,19 @@
+/*
+ * cmd.h - one function for each verb; usage and meaning are in cli_verbs.c.
+ *
+ * Each takes the verb and what was typed after it and returns the program's exit code.
+ */
+#pragma once
+
+#include "client/cli_item.h"
+
+#define CMD_MAP(X)                                                                        \
+        X(cat) X(checksum) X(concat) X(count) X(cp) X(df) X(du) X(get) X(head) X(ls)      \
+        X(mkdir) X(moveFromLocal) X(mv) X(put) X(rm) X(rmdir) X(stat) X(tail) X(test)     \
+        X(touch) X(touchz) X(truncate)
+#define X(name) int cmd_##name(struct cli *cli, int argc, char **argv);
+CMD_MAP(X)
+#undef X
+
+/* The files named by operands alone, on standard output. */
+int cmd_show(struct cli *cli, int argc, char **argv);
