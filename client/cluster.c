@@ -1,6 +1,7 @@
 #include "client/cluster.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -194,26 +195,52 @@ static pid_t running(const struct cluster_process *p)
         return memmem(line, (size_t)n, path, strlen(path) + 1) != NULL ? pid : 0;
 }
 
+/* How many threads @pid has, dead ones left out but for the first. */
+static unsigned threads_of(pid_t pid)
+{
+        char path[64];
+        unsigned n = 0;
+        DIR *d;
+
+        (void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)pid);
+        d = opendir(path);
+        if (d == NULL)
+                return 0;
+        for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+                n += e->d_name[0] != '.';
+        (void)closedir(d);
+        return n;
+}
+
+/* Is it dead, with all of its threads, whose locks are then free? Or somebody else by now? */
+static bool is_gone(pid_t pid)
+{
+        char path[64], state = 'X', byte;
+        AUTO_CLOSE int fd = -1;
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || read(fd, &byte, 1) == 1)
+                return true;
+        (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+        f = fopen(path, "re");
+        if (f == NULL)
+                return true;
+        if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+                state = 'X';
+        (void)fclose(f);
+        return (state == 'Z' || state == 'X') && threads_of(pid) <= 1;
+}
+
 /* A process that was killed has no command line any more, but for a moment still its locks. */
 static void wait_until_gone(const struct cluster_process *p)
 {
         int64_t deadline = os_mono_ms() + CLUSTER_STOP_MS;
         pid_t pid = last_pid(p);
-        char path[64], state = 'R';
-        FILE *f;
 
-        (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-        while (pid != 0 && running(p) == 0 && os_mono_ms() < deadline) {
-                f = fopen(path, "re");
-                if (f == NULL)
-                        return;
-                if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-                        state = 'X';
-                (void)fclose(f);
-                if (state == 'Z' || state == 'X' || state == 'S')
-                        return; /* dead, or somebody else's number by now */
+        while (pid != 0 && !is_gone(pid) && os_mono_ms() < deadline)
                 os_sleep_ms(5);
-        }
 }
 
 static void show_log(const struct cluster_process *p, struct bdfs_err *err)
