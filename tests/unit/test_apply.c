@@ -380,7 +380,8 @@ static void writers_are_told_why_they_are_none(void **state)
         REFUSED(do_add_block(&ROOT, "/d", 0, "h", (struct at_block){0}), LEASE_EXPIRED,
                 "INode is not a regular file: /d (inode 0) Holder h does not have any open files.");
         REFUSED(do_add_block(&ROOT, "/f", 0, "h", (struct at_block){0}), LEASE_EXPIRED,
-                "File is not open for writing: /f (inode 0) Holder h does not have any open files.");
+                "File is not open for writing: /f (inode 0) Holder h does not have any open "
+                "files.");
         REFUSED(do_add_block(&ROOT, "/f", 999999999, "h", (struct at_block){0}), NOT_FOUND,
                 "File does not exist: /f (inode 999999999) Holder h does not have any open files.");
         REFUSED(do_add_block(&ALICE, "/f/x", 0, "h", (struct at_block){0}), PERMISSION,

@@ -33,6 +33,8 @@ struct kit {
         uint64_t index;
         Bdfs__OpResult *result;  /* of the last record */
         bool changed;
+        bool logs;
+        struct buf log;          /* length, packed record: of those that changed something */
         struct bdfs_err err;
 };
 
@@ -63,9 +65,18 @@ static void kit_forget(void)
         kit.result = NULL;
 }
 
+static void kit_log(const Bdfs__JournalRecord *record)
+{
+        size_t n = bdfs__journal_record__get_packed_size(record);
+
+        buf_u32be(&kit.log, (uint32_t)n);
+        (void)bdfs__journal_record__pack(record, buf_grow(&kit.log, n));
+}
+
 static enum bdfs_status UNUSED kit_apply(const struct as *who, Bdfs__JournalRecord *record)
 {
         Bdfs__RecordCaller caller = BDFS__RECORD_CALLER__INIT;
+        enum bdfs_status rc;
 
         kit_forget();
         if (who != NULL) {
@@ -80,7 +91,11 @@ static enum bdfs_status UNUSED kit_apply(const struct as *who, Bdfs__JournalReco
         record->time_ms = kit.now;
         kit.changed = false;
         kit.err = (struct bdfs_err){0};
-        return apply_record(kit.t, kit.batch, record, &kit.result, &kit.changed, &kit.err);
+        rc = apply_record(kit.t, kit.batch, record, &kit.result, &kit.changed, &kit.err);
+        if (rc == BDFS_OK && kit.changed && kit.logs)
+                kit_log(record);
+        record->caller = NULL;
+        return rc;
 }
 
 #define APPLY(who, NAME, field, Type, TYPE, ...)                                   \
@@ -108,11 +123,10 @@ static void UNUSED kit_commit(void)
         OK(store_begin_write(kit.store, &kit.t, &kit.err));
 }
 
-static void UNUSED kit_open(void)
+static void kit_open_empty(void)
 {
         struct store_config config = {.dir = kit.dir, .tables = table_names,
                                       .tables_n = TABLE_COUNT, .map_bytes = 4 * GIB};
-        uint8_t cluster[16] = "cluster-of-tests";
         bool fresh;
 
         kit = (struct kit){.now = 1000000};
@@ -122,11 +136,23 @@ static void UNUSED kit_open(void)
         OK(store_begin_write(kit.store, &kit.t, &kit.err));
         kit.batch = apply_batch_new();
         assert_non_null(kit.batch);
+}
+
+static void kit_format(void)
+{
+        static uint8_t cluster[16] = {1, 2, 3};
+
         OK(APPLY(NULL, FORMAT, format, FormatOp, FORMAT_OP,
                  op_.cluster = (ProtobufCBinaryData){.len = 16, .data = cluster};
                  op_.owner = (char *)"root"; op_.group = (char *)"supergroup";
                  op_.has_block_bytes_min = 1; op_.block_bytes_min = 1024;
                  op_.pool = (char *)"BP-1"));
+}
+
+static void UNUSED kit_open(void)
+{
+        kit_open_empty();
+        kit_format();
 }
 
 static void UNUSED kit_check(void)
@@ -145,11 +171,83 @@ static void UNUSED kit_close(void)
         char command[128];
 
         kit_forget();
+        buf_fini(&kit.log);
         apply_batch_free(kit.batch);
         store_abort(kit.t);
         OK(store_close(kit.store, &kit.err));
         (void)snprintf(command, sizeof(command), "rm -rf %s", kit.dir);
         assert_int_equal(system(command), 0);
+}
+
+/* ---- replaying ------------------------------------------------------------------------------ */
+
+/* From an empty store on. */
+static void UNUSED kit_log_begin(void)
+{
+        kit_close();
+        kit_open_empty();
+        buf_init(&kit.log, 0);
+        kit.logs = true;
+        kit_format();
+}
+
+/* What was logged, into another store, with a commit after every @batch records. */
+static void UNUSED kit_replay(uint64_t batch)
+{
+        struct buf log = kit.log;
+        struct rd r = rd_of(log.data, log.n);
+        uint64_t n = 0;
+
+        kit.log = (struct buf){0};
+        kit_close();
+        kit_open_empty();
+        while (rd_left(&r) > 0) {
+                uint32_t size = rd_u32be(&r);
+                Bdfs__JournalRecord *record =
+                        bdfs__journal_record__unpack(NULL, size, rd_bytes(&r, size));
+
+                assert_non_null(record);
+                kit_forget();
+                OK(apply_record(kit.t, kit.batch, record, &kit.result, &kit.changed, &kit.err));
+                assert_true(kit.changed);
+                bdfs__journal_record__free_unpacked(record, NULL);
+                if (++n % batch == 0)
+                        kit_commit();
+        }
+        kit_check();
+        kit.log = log;
+}
+
+struct kit_digest {
+        uint64_t rows, sum[TABLE_COUNT];
+};
+
+static struct kit_digest UNUSED kit_digest(void)
+{
+        struct kit_digest d = {0};
+        const uint8_t *key, *value;
+        size_t key_n, n;
+        struct store_cursor *c;
+
+        OK(apply_flush(kit.t, kit.batch, &kit.err));
+        for (unsigned table = 0; table < TABLE_COUNT; table++) {
+                uint64_t h = 14695981039346656037ULL;
+                enum bdfs_status rc;
+
+                OK(store_cursor_open(kit.t, table, &c, &kit.err));
+                for (rc = store_cursor_seek(c, NULL, 0, NULL); rc == BDFS_OK;
+                     rc = store_cursor_next(c, NULL)) {
+                        store_cursor_at(c, &key, &key_n, &value, &n);
+                        d.rows++;
+                        for (size_t i = 0; i < key_n + n; i++)
+                                h = (h ^ (i < key_n ? key[i] : value[i - key_n])) *
+                                    1099511628211ULL;
+                }
+                assert_int_equal(rc, BDFS_NOT_FOUND);
+                d.sum[table] = h;
+                store_cursor_close(c);
+        }
+        return d;
 }
 
 static int UNUSED setup(void **state)

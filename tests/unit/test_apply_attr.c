@@ -1,0 +1,181 @@
+/* Owners, modes, times, policies; datanodes; records that make no sense. */
+#include "tests/unit/test_apply_kit.h"
+
+static int setup_o(void **state)
+{
+        (void)setup(state);
+        OK(do_mkdirs(&ROOT, "/o", 0777, false));
+        OK(do_mkdirs(&ALICE, "/o/d", 0755, false));
+        make_file(&ALICE, "/o/f", 3000, (struct creation){0});
+        make_file(&ALICE, "/o/e", 0, (struct creation){0});
+        kit_commit();
+        return 0;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------- */
+
+static void owners_and_modes_are_changed_by_whom_hdfs_lets(void **state)
+{
+        struct ns_status s;
+
+        (void)state;
+        REFUSED(do_chmod(&ALICE, "/o/none", 0), NOT_FOUND, "Directory/File does not exist /o/none");
+        REFUSED(do_chmod(&BOB, "/o/d", 0), PERMISSION,
+                "Permission denied. user=bob is not the owner of inode=/o/d");
+        REFUSED(do_chmod(&ALICE, "/", 0), PERMISSION,
+                "Permission denied. user=alice is not the owner of inode=/");
+        REFUSED(do_chmod(&ALICE, "/.reserved", 0), INVALID_PATH, "Invalid path name /.reserved");
+        OK(do_chmod(&ALICE, "/o/d", 06777));
+        assert_true(stat_of("/o/d", &s));
+        assert_int_equal(s.mode, 0777);
+        OK(do_chmod(&ALICE, "/o/d", 0777));
+        assert_false(kit.changed);
+        OK(do_chown(&ALICE, "/o/f", "", ""));
+        assert_false(kit.changed);
+        REFUSED(do_chown(&BOB, "/o/f", "", ""), PERMISSION,
+                "Permission denied. user=bob is not the owner of inode=/o/f");
+        REFUSED(do_chown(&ALICE, "/o/f", "bob", "daemon"), PERMISSION,
+                "User alice is not a super user (non-super user cannot change owner).");
+        REFUSED(do_chown(&ALICE, "/o/f", "alice", "daemon"), PERMISSION,
+                "User alice does not belong to daemon");
+        OK(do_chown(&ALICE, "/o/f", "alice", "staff"));
+        OK(do_chown(&ROOT, "/o/d", "new_user", "new_group"));
+        assert_true(stat_of("/o/d", &s));
+        assert_string_equal(s.owner, "new_user");
+        assert_string_equal(s.group, "new_group");
+        kit_check();
+}
+
+static void times_are_set_as_hdfs_sets_them(void **state)
+{
+        struct ns_status s;
+
+        (void)state;
+        REFUSED(do_times(&ALICE, "/o/none", 1, 1), NOT_FOUND,
+                "File/Directory /o/none does not exist.");
+        REFUSED(do_times(&BOB, "/o/f", 1, 1), PERMISSION,
+                "Permission denied: user=bob, access=WRITE, "
+                "inode=\"/o/f\":alice:supergroup:-rw-r--r--");
+        OK(do_times(&ALICE, "/o/f", 1000, 2000));
+        OK(do_times(&ALICE, "/o/f", -1, -1));
+        assert_false(kit.changed);
+        OK(do_times(&ALICE, "/o/f", -2, 5));
+        OK(do_times(&ALICE, "/o/f", 0, -2));
+        assert_true(stat_of("/o/f", &s));
+        assert_int_equal(s.mtime, 0);
+        assert_int_equal(s.atime, 5);
+        OK(do_times(&ALICE, "/o/d", 7, 8));
+        assert_true(stat_of("/o/d", &s));
+        assert_int_equal(s.atime, 8);
+        OK(APPLY(NULL, TOUCH_ATIME, touch_atime, TouchAtimeOp, TOUCH_ATIME_OP,
+                 op_.inode = inode_of("/o/f")));
+        assert_true(stat_of("/o/f", &s));
+        assert_int_equal(s.atime, kit.now);
+}
+
+static void a_policy_is_the_directorys_unless_set(void **state)
+{
+        struct ns_status s;
+
+        (void)state;
+        make_file(&ALICE, "/o/d/x", 1, (struct creation){0});
+        OK(APPLY(&ALICE, SET_POLICY, set_policy, SetPolicyOp, SET_POLICY_OP,
+                 op_.path = bytes_of("/o/d"); op_.policy = 2));
+        assert_true(stat_of("/o/d/x", &s));
+        assert_int_equal(s.policy, 2);
+        refused(APPLY(&ALICE, SET_POLICY, set_policy, SetPolicyOp, SET_POLICY_OP,
+                      op_.path = bytes_of("/o/none"); op_.policy = 2),
+                BDFS_NOT_FOUND, "File/Directory does not exist: /o/none");
+        refused(APPLY(&BOB, SET_POLICY, set_policy, SetPolicyOp, SET_POLICY_OP,
+                      op_.path = bytes_of("/o/f"); op_.policy = 2),
+                BDFS_PERMISSION, "Permission denied: user=bob, access=WRITE, "
+                                 "inode=\"/o/f\":alice:supergroup:-rw-r--r--");
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static enum bdfs_status do_register(const char *uuid, uint32_t number, const char *key)
+{
+        return APPLY(NULL, REGISTER_NODE, register_node, RegisterNodeOp, REGISTER_NODE_OP,
+                     op_.uuid = (char *)uuid; op_.number = number; op_.key = bytes_of(key));
+}
+
+static void datanodes_keep_their_numbers(void **state)
+{
+        struct node_row row;
+        struct counters counters;
+
+        (void)state;
+        OK(do_register("uuid-a", 1, "key1"));
+        assert_int_equal(kit.result->count, 1);
+        OK(do_register("uuid-b", 2, "key2"));
+        OK(do_register("uuid-a", 3, "key1"));
+        assert_int_equal(kit.result->count, 1);
+        assert_false(kit.changed);
+        OK(do_register("uuid-a", 3, "key9"));
+        assert_int_equal(kit.result->count, 1);
+        assert_int_equal(do_register("uuid-c", 2, "key"), BDFS_EXISTS);
+        assert_int_equal(do_register("", 2, "key"), BDFS_INVALID);
+        OK(table_next_node(kit.t, 0, &row, &kit.err));
+        assert_string_equal(row.uuid, "uuid-a");
+        assert_memory_equal(row.key, "key9", 4);
+        OK(table_next_node(kit.t, 1, &row, &kit.err));
+        assert_string_equal(row.uuid, "uuid-b");
+        assert_int_equal(table_next_node(kit.t, 2, &row, &kit.err), BDFS_NOT_FOUND);
+        kit_commit();
+        OK(table_get_counters(kit.t, &counters, &kit.err));
+        assert_int_equal(counters.node, 3);
+}
+
+static void a_record_that_makes_no_sense_is_refused(void **state)
+{
+        Bdfs__JournalRecord none = BDFS__JOURNAL_RECORD__INIT;
+        uint8_t cluster[16] = {0};
+        char long_name[HOLDER_BYTES_MAX + 2];
+
+        (void)state;
+        assert_int_equal(kit_apply(&ROOT, &none), BDFS_INVALID);
+        assert_int_equal(APPLY(NULL, FORMAT, format, FormatOp, FORMAT_OP,
+                               op_.cluster = (ProtobufCBinaryData){.len = 16, .data = cluster};
+                               op_.owner = (char *)"a"; op_.group = (char *)"b"),
+                         BDFS_EXISTS);
+        memset(long_name, 'h', sizeof(long_name));
+        long_name[sizeof(long_name) - 1] = '\0';
+        assert_int_equal(do_create(&ROOT, "/o/n", (struct creation){.holder = long_name}),
+                         BDFS_INVALID);
+        assert_int_equal(do_append(&ROOT, "/o/f", long_name, false), BDFS_INVALID);
+        assert_int_equal(do_fsync(&ROOT, "/o/f", long_name, 1), BDFS_LEASE_EXPIRED);
+}
+
+/* Rows that contradict each other end the transaction; no client is told that its path is bad. */
+static void damage_found_half_way_is_not_a_refusal(void **state)
+{
+        struct holder h;
+
+        (void)state;
+        OK(do_create(&ALICE, "/o/w", (struct creation){.holder = "h"}));
+        OK(do_add_block(&ALICE, "/o/w", 0, "h", (struct at_block){0}));
+        OK(table_get_holder(kit.t, "h", 1, &h, &kit.err));
+        OK(table_del_lease(kit.t, h.id, inode_of("/o/w"), &kit.err));
+        assert_int_equal(do_delete(&ALICE, "/o/w", false), BDFS_CORRUPT);
+        store_abort(kit.t);
+        apply_batch_reset(kit.batch);
+        OK(store_begin_write(kit.store, &kit.t, &kit.err));
+        assert_false(exists("/o/w"));
+        make_file(&ALICE, "/o/w", 10, (struct creation){0}); /* a new try on what was committed */
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup_o, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(owners_and_modes_are_changed_by_whom_hdfs_lets),
+                TEST(times_are_set_as_hdfs_sets_them),
+                TEST(a_policy_is_the_directorys_unless_set),
+                TEST(datanodes_keep_their_numbers),
+                TEST(a_record_that_makes_no_sense_is_refused),
+                TEST(damage_found_half_way_is_not_a_refusal),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
