@@ -335,15 +335,20 @@ static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *
         return BDFS_OK;
 }
 
-static enum bdfs_status start_all(const struct cluster_process *all, size_t n,
-                                  struct bdfs_err *err)
+static enum bdfs_status start_one(struct cluster_process *p, struct bdfs_err *err)
+{
+        wait_until_gone(p);
+        if (spawn(p, err) != BDFS_OK)
+                return bdfs_wrap(err, "start %s %u", p->role, p->id);
+        p->started = true;
+        return BDFS_OK;
+}
+
+static enum bdfs_status start_all(struct cluster_process *all, size_t n, struct bdfs_err *err)
 {
         for (size_t i = 0; i < n; i++) {
-                if (running(&all[i]) != 0)
-                        continue;
-                wait_until_gone(&all[i]);
-                if (spawn(&all[i], err) != BDFS_OK)
-                        return bdfs_wrap(err, "start %s %u", all[i].role, all[i].id);
+                if (running(&all[i]) == 0 && start_one(&all[i], err) != BDFS_OK)
+                        return err->status;
         }
         return BDFS_OK;
 }
@@ -376,14 +381,19 @@ static enum bdfs_status ask(struct rpc_client *c, unsigned datanodes, bool *ret,
         return BDFS_OK;
 }
 
-static enum bdfs_status all_alive(const struct cluster_process *all, size_t n,
-                                  struct bdfs_err *err)
+/* What we started must live; what ended though it was there (it was being killed) is started. */
+static enum bdfs_status all_alive(struct cluster_process *all, size_t n, struct bdfs_err *err)
 {
         while (waitpid(-1, NULL, WNOHANG) > 0)
                 ; /* children that ended at once */
         for (size_t i = 0; i < n; i++) {
                 if (running(&all[i]) != 0)
                         continue;
+                if (!all[i].started) {
+                        if (start_one(&all[i], err) != BDFS_OK)
+                                return err->status;
+                        continue;
+                }
                 (void)bdfs_fail(err, BDFS_FAILED, "%s %u ended at its start", all[i].role,
                                 all[i].id);
                 show_log(&all[i], err);
@@ -393,8 +403,7 @@ static enum bdfs_status all_alive(const struct cluster_process *all, size_t n,
 }
 
 static enum bdfs_status wait_ready(const struct cluster_settings *s,
-                                   const struct cluster_process *all, size_t n,
-                                   struct bdfs_err *err)
+                                   struct cluster_process *all, size_t n, struct bdfs_err *err)
 {
         struct os_addr namenode = {.host = "127.0.0.1", .port = s->base_port};
         int64_t deadline = os_mono_ms() + CLUSTER_START_MS;
@@ -415,7 +424,7 @@ static enum bdfs_status wait_ready(const struct cluster_settings *s,
                         rpc_client_free(c);
                         return err->status;
                 }
-                (void)ask(c, s->datanodes, &ready, err); /* the last reason is told below */
+                BDFS_IGNORE(ask(c, s->datanodes, &ready, err)); /* its reason is told below */
                 if (!ready)
                         os_sleep_ms(20);
         }

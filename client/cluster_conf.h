@@ -19,6 +19,7 @@ struct cluster_process {
         unsigned id;
         char dir[PATH_MAX];
         uint16_t own_port, hadoop_port, ipc_port;
+        bool started;     /* by this call */
 };
 
 /* In starting order; returns how many. */
