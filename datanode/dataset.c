@@ -360,7 +360,8 @@ static enum bdfs_status load_one(void *arg, uint64_t block, struct bdfs_err *err
         l->waiting += e.state == STATE(WAITING);
         l->corrupt += e.state == STATE(CORRUPT);
         if (e.state == STATE(CORRUPT))
-                log_error("replica is corrupt block=%" PRIu64 " error=%s", block, err->text);
+                log_error("replica is corrupt block=%" PRIu64 " error=%s", block,
+                          rc != BDFS_OK ? err->text : "marked so, or its bytes do not verify");
         rc = replica_index_put(l->ds->index, &e, err);
         if (rc != BDFS_OK)
                 return rc;

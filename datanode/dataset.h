@@ -46,6 +46,10 @@ enum bdfs_status dataset_create(struct dataset *ds, uint64_t block, uint64_t sta
                                 enum crc_type type, struct os_sock *sock, struct replica **ret,
                                 struct replica_writer **ret_writer, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* As replica_writer_add(), which may write when the stage is full. */
+enum bdfs_status dataset_add(struct dataset *ds, struct replica *r, struct replica_writer *w,
+                             const struct replica_bytes *bytes, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 enum bdfs_status dataset_flush(struct dataset *ds, struct replica *r, struct replica_writer *w,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status dataset_sync(struct dataset *ds, struct replica *r, struct replica_writer *w,

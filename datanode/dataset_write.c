@@ -147,6 +147,17 @@ enum bdfs_status dataset_create(struct dataset *ds, uint64_t block, uint64_t sta
         return BDFS_OK;
 }
 
+enum bdfs_status dataset_add(struct dataset *ds, struct replica *r, struct replica_writer *w,
+                             const struct replica_bytes *bytes, struct bdfs_err *err)
+{
+        struct bdfs_err why;
+
+        err = err == NULL ? &why : err;
+        if (replica_writer_add(w, bytes, err) != BDFS_OK)
+                return dataset_check(ds, r->volume, err);
+        return BDFS_OK;
+}
+
 enum bdfs_status dataset_flush(struct dataset *ds, struct replica *r, struct replica_writer *w,
                                struct bdfs_err *err)
 {

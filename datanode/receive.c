@@ -201,7 +201,7 @@ static enum bdfs_status take_data(struct receive *r, const struct transfer_packe
             bytes.offset % REPLICA_SUM_EVERY == 0)
                 bytes.sums = sums;
         r->unused = false;
-        return replica_writer_add(r->writer, &bytes, err);
+        return dataset_add(r->dataset, r->replica, r->writer, &bytes, err);
 }
 
 /* A whole packet at the wire's start: @head_n bytes of head, described by @p. */

@@ -175,7 +175,7 @@ enum bdfs_status replica_seize(struct replica *r, struct bdfs_err *err)
                 return bdfs_fail(err, BDFS_LIMIT, "block %" PRIu64 " has a writer already",
                                  r->state.block);
         if (r->failed)
-                return bdfs_fail(err, BDFS_IO, "block %" PRIu64 ": an earlier write failed",
+                return bdfs_fail(err, BDFS_FAILED, "block %" PRIu64 ": an earlier sync failed",
                                  r->state.block);
         r->busy = true;
         return BDFS_OK;
@@ -190,12 +190,18 @@ void replica_yield(struct replica *r)
         os_cond_broadcast(&r->changed);
 }
 
-enum bdfs_status replica_fail(struct replica *r, const struct bdfs_err *err)
+/* Pages of a failed sync may be gone though they read well: nothing of the file is to be trusted to
+ * this process any more, whatever the reason was (a full disk can be one). */
+static enum bdfs_status sync_file(struct replica *r, struct bdfs_err *err)
 {
+        enum bdfs_status rc = os_file_sync(r->file, err);
         AUTO_LOCK(&r->lock);
 
+        if (rc == BDFS_OK)
+                return BDFS_OK;
         r->failed = true;
-        return err->status;
+        err->status = BDFS_IO;
+        return BDFS_IO;
 }
 
 static void publish(struct replica *r, const struct replica_state *s, bool synced, unsigned page)
@@ -226,16 +232,16 @@ enum bdfs_status replica_put_state(struct replica *r, const struct replica_state
         if (err == NULL)
                 err = &why;
         if (r->failed)
-                return bdfs_fail(err, BDFS_IO, "block %" PRIu64 ": an earlier write failed",
+                return bdfs_fail(err, BDFS_FAILED, "block %" PRIu64 ": an earlier sync failed",
                                  s.block);
         s.sequence = r->state.sequence + 1;
         s.synced = r->state.synced < s.length ? r->state.synced : s.length;
         replica_state_encode(&s, bytes);
         rc = os_file_write(r->file, (uint64_t)page * REPLICA_PAGE_BYTES, bytes, sizeof(bytes), err);
         if (rc == BDFS_OK && sync)
-                rc = os_file_sync(r->file, err);
+                rc = sync_file(r, err);
         if (rc != BDFS_OK)
-                return replica_fail(r, err);
+                return rc;
         publish(r, &s, sync, page);
         return BDFS_OK;
 }

@@ -8,7 +8,8 @@
  * Promises: after replica_writer_flush() the bytes and the state page that covers them are with
  * the kernel; after _sync() and _seal() they are on stable storage (the name of a new file is the
  * volume's affair). A state page is never written over the last synced one. After a failed write
- * or sync the replica takes no more of either (rule P1).
+ * the writer takes no more; after a failed sync nobody writes or syncs it again (rule P1), and the
+ * status is IO whatever the disk said.
  *
  * Owner:   dataset.c owns open replicas and counts their users; a writer borrows its replica.
  * Threads: one writer (or recovery) at a time, any number of readers beside it.

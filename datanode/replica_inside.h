@@ -21,7 +21,7 @@ struct replica {
         uint64_t visible;
         unsigned page_synced;
         bool busy;   /* has a writer or is in recovery */
-        bool failed; /* a write or sync failed: no more of them */
+        bool failed; /* a sync failed: there is no other (P1) */
 
         bool name_durable; /* dataset's; whoever is busy */
         uint32_t volume;   /* dataset's; fixed once it is listed */
@@ -42,5 +42,3 @@ enum bdfs_status replica_put_state(struct replica *r, const struct replica_state
 /* The same for FINALIZED: synced, and then marked as known to be. */
 enum bdfs_status replica_put_sealed(struct replica *r, const struct replica_state *next,
                                     struct bdfs_err *err) BDFS_MUST_CHECK;
-/* A write or sync failed: nothing is written any more (P1). Returns the error's status. */
-enum bdfs_status replica_fail(struct replica *r, const struct bdfs_err *err);

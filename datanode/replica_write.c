@@ -24,6 +24,7 @@ enum {
 
 struct replica_writer {
         struct replica *replica;
+        bool failed;      /* a write or sync did: nothing more is written */
         uint64_t flushed; /* bytes with the kernel */
         uint64_t length;  /* with what is staged */
         struct replica_record record; /* of the chunk at length */
@@ -260,21 +261,20 @@ static enum bdfs_status put_first_page(struct replica_writer *w, struct bdfs_err
 /* Everything but the state page. */
 static enum bdfs_status put_staged(struct replica_writer *w, struct bdfs_err *err)
 {
-        struct bdfs_err why;
         enum bdfs_status rc;
 
+        if (w->failed)
+                return bdfs_fail(err, BDFS_FAILED, "block %" PRIu64 ": an earlier write failed",
+                                 w->replica->block);
         if (w->bytes == 0)
                 return BDFS_OK;
-        if (err == NULL)
-                err = &why;
-        if (w->replica->failed)
-                return bdfs_fail(err, BDFS_IO, "block %" PRIu64 ": an earlier write failed",
-                                 w->replica->state.block);
         rc = put_pieces(w, err);
         if (rc == BDFS_OK)
                 rc = put_first_page(w, err);
-        if (rc != BDFS_OK)
-                return replica_fail(w->replica, err);
+        if (rc != BDFS_OK) {
+                w->failed = true;
+                return rc;
+        }
         if (w->page > 0)
                 memcpy(w->pages[0], w->pages[w->page], REPLICA_PAGE_BYTES);
         memcpy(w->tail_flushed, w->tail, w->length % REPLICA_PAGE_BYTES);
@@ -295,6 +295,12 @@ static struct replica_state state_now(const struct replica_writer *w)
         return s;
 }
 
+static enum bdfs_status note(struct replica_writer *w, enum bdfs_status rc)
+{
+        w->failed |= rc != BDFS_OK;
+        return rc;
+}
+
 enum bdfs_status replica_writer_flush(struct replica_writer *w, struct bdfs_err *err)
 {
         struct replica_state next = state_now(w);
@@ -302,7 +308,7 @@ enum bdfs_status replica_writer_flush(struct replica_writer *w, struct bdfs_err 
 
         if (rc != BDFS_OK || next.length == w->replica->state.length)
                 return rc;
-        return replica_put_state(w->replica, &next, false, err);
+        return note(w, replica_put_state(w->replica, &next, false, err));
 }
 
 enum bdfs_status replica_writer_sync(struct replica_writer *w, struct bdfs_err *err)
@@ -310,7 +316,7 @@ enum bdfs_status replica_writer_sync(struct replica_writer *w, struct bdfs_err *
         struct replica_state next = state_now(w);
         enum bdfs_status rc = put_staged(w, err);
 
-        return rc != BDFS_OK ? rc : replica_put_state(w->replica, &next, true, err);
+        return rc != BDFS_OK ? rc : note(w, replica_put_state(w->replica, &next, true, err));
 }
 
 enum bdfs_status replica_writer_seal(struct replica_writer *w, struct bdfs_err *err)
@@ -319,5 +325,5 @@ enum bdfs_status replica_writer_seal(struct replica_writer *w, struct bdfs_err *
         enum bdfs_status rc = put_staged(w, err);
 
         next.state = REPLICA_FILE_FINALIZED;
-        return rc != BDFS_OK ? rc : replica_put_sealed(w->replica, &next, err);
+        return rc != BDFS_OK ? rc : note(w, replica_put_sealed(w->replica, &next, err));
 }

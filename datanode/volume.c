@@ -338,13 +338,12 @@ enum bdfs_status volume_sync_name(struct volume *v, uint64_t block, struct bdfs_
                 rc = os_sync_dir(path, err);
                 os_mutex_lock(&v->lock);
                 s->running = false;
+                v->sync_failed |= rc != BDFS_OK;
                 if (rc == BDFS_OK)
                         s->done = covers;
-                else
-                        v->sync_failed = true;
                 os_cond_broadcast(&v->synced);
                 if (rc != BDFS_OK)
-                        return rc;
+                        return err->status = BDFS_IO;
         }
         return BDFS_OK;
 }
