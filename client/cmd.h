@@ -8,9 +8,10 @@
 #include "client/cli_item.h"
 
 #define CMD_MAP(X)                                                                        \
-        X(cat) X(checksum) X(concat) X(count) X(cp) X(df) X(du) X(get) X(head) X(ls)      \
-        X(mkdir) X(moveFromLocal) X(mv) X(put) X(rm) X(rmdir) X(stat) X(tail) X(test)     \
-        X(touch) X(touchz) X(truncate)
+        X(append) X(cat) X(checksum) X(chgrp) X(chmod) X(chown) X(concat) X(count) X(cp)  \
+        X(df) X(du) X(find) X(get) X(getmerge) X(head) X(ls) X(mkdir) X(moveFromLocal)    \
+        X(mv) X(put) X(rm) X(rmdir) X(setrep) X(stat) X(tail) X(test) X(text) X(touch)    \
+        X(touchz) X(truncate)
 #define X(name) int cmd_##name(struct cli *cli, int argc, char **argv);
 CMD_MAP(X)
 #undef X

@@ -141,8 +141,8 @@ static int run(struct cli *cli, int argc, char **argv)
 
         cli->verb = find_verb(argv[0]);
         if (cli->verb == NULL) {
-                (void)fprintf(stderr, "bdfs: %s: no such verb\n", argv[0]);
-                return usage(bdfs_status_exit(BDFS_USAGE));
+                (void)fprintf(stderr, "bdfs: %s: no such verb\n  `bdfs help` lists them\n", argv[0]);
+                return bdfs_status_exit(BDFS_USAGE);
         }
         if (!cli->verb->raw && wants_help(argc, argv))
                 return verb_help(cli->verb);
@@ -179,8 +179,9 @@ int main(int argc, char **argv)
                 at++;
         while (at < argc && (took = take_option(&cli, argc - at, argv + at, true)) != 0) {
                 if (took < 0) {
-                        (void)fprintf(stderr, "bdfs: %s: unknown option or a wrong value\n", argv[at]);
-                        return usage(bdfs_status_exit(BDFS_USAGE));
+                        (void)fprintf(stderr, "bdfs: %s: unknown option or a wrong value\n"
+                                              "  `bdfs help` lists what there is\n", argv[at]);
+                        return bdfs_status_exit(BDFS_USAGE);
                 }
                 at += took;
         }
