@@ -65,7 +65,8 @@ struct resolved_step {
 
 #define RESOLVED_STEPS_INLINE 24
 
-/* The inodes along a path from the root, as far as there are any. */
+/* The inodes along a path from the root, as far as there are any. Never copied: it points into
+ * itself. */
 struct resolved {
         struct path path;       /* as messages show it: .inodes replaced by the true path */
         size_t depth;           /* names in the path + 1 (the root) */
