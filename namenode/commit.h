@@ -48,9 +48,9 @@ struct commit_config {
         /* Called on the committer's thread after a batch committed, before its answers: blocks
          * whose last reference went, so that replicas are removed. */
         void (*on_freed)(void *arg, const uint64_t *blocks, size_t n);
-        /* Journal or tables failed: end the process. NULL: a line in the log and exit status 1 (in
-         * the simulator nothing). When it returns, as in tests, all that is and will be submitted is
-         * answered CLOSED, and commit_stop() works. */
+        /* Journal or tables failed: end the process. NULL: a line in the log and exit status 1
+         * (in the simulator nothing). When it returns, as in tests, all that is and will be
+         * submitted is answered CLOSED, and commit_stop() works. */
         void (*on_fatal)(void *arg, const struct bdfs_err *err);
         void *arg;
 };

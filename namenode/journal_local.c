@@ -298,26 +298,37 @@ static enum bdfs_status open_last(struct journal *j, struct bdfs_err *err)
         return rc == BDFS_OK ? final(j, put_mark(j, err)) : rc;
 }
 
+/* Names may be there that a process made and was killed before it had synced them: from here on
+ * acknowledgements hang on them. */
+static enum bdfs_status sync_names(const struct journal *j, struct bdfs_err *err)
+{
+        char parent[JOURNAL_PATH_BYTES];
+        char *slash;
+        enum bdfs_status rc = os_sync_dir(j->dir, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        (void)snprintf(parent, sizeof(parent), "%s", j->dir);
+        slash = strrchr(parent, '/');
+        if (slash != NULL)
+                slash[slash == parent] = '\0';
+        return os_sync_dir(slash != NULL ? parent : ".", err);
+}
+
 static enum bdfs_status lock_dir(struct journal *j, struct bdfs_err *err)
 {
-        char path[JOURNAL_PATH_BYTES], parent[JOURNAL_PATH_BYTES];
+        char path[JOURNAL_PATH_BYTES];
         struct os_stat st;
         enum bdfs_status rc = os_stat_path(j->dir, &st, err);
-        char *slash;
 
-        if (rc == BDFS_NOT_FOUND) {
-                (void)snprintf(parent, sizeof(parent), "%s", j->dir);
-                slash = strrchr(parent, '/');
-                if (slash != NULL)
-                        slash[slash == parent] = '\0';
+        if (rc == BDFS_NOT_FOUND)
                 rc = os_mkdir(j->dir, 0700, err);
-                if (rc == BDFS_OK)
-                        rc = os_sync_dir(slash != NULL ? parent : ".", err);
-        }
         (void)snprintf(path, sizeof(path), "%s/lock", j->dir);
         if (rc == BDFS_OK)
                 rc = os_file_open(&j->lock, path, OS_READ | OS_WRITE | OS_CREATE, err);
-        return rc == BDFS_OK ? os_file_lock(j->lock, err) : rc;
+        if (rc == BDFS_OK)
+                rc = os_file_lock(j->lock, err);
+        return rc == BDFS_OK ? sync_names(j, err) : rc;
 }
 
 enum bdfs_status journal_open(struct journal **ret, const char *dir, const uint8_t cluster[16],

@@ -77,7 +77,7 @@ void apply_batch_reset(struct apply_batch *b)
         b->count = 0;
 }
 
-static void kit_u64(uint8_t *p, uint64_t v)
+static inline void kit_u64(uint8_t *p, uint64_t v)
 {
         put_u32be(p, (uint32_t)(v >> 32));
         put_u32be(p + 4, (uint32_t)v);
@@ -100,7 +100,7 @@ enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct 
         return store_put(t, TABLE_TOTAL, "count", 5, value, sizeof(value), err);
 }
 
-static enum bdfs_status kit_put(struct store_txn *t, const Bdfs__JournalRecord *r,
+static inline enum bdfs_status kit_put(struct store_txn *t, const Bdfs__JournalRecord *r,
                                 const char *path, size_t n, struct bdfs_err *err)
 {
         uint8_t value[16];
@@ -110,7 +110,7 @@ static enum bdfs_status kit_put(struct store_txn *t, const Bdfs__JournalRecord *
         return store_put(t, TABLE_INODE, path, n < 400 ? n : 400, value, sizeof(value), err);
 }
 
-static enum bdfs_status kit_apply(struct store_txn *t, struct apply_batch *b,
+static inline enum bdfs_status kit_apply(struct store_txn *t, struct apply_batch *b,
                                   const Bdfs__JournalRecord *r, bool *ret_changed,
                                   struct bdfs_err *err)
 {
@@ -182,7 +182,7 @@ struct kit_record {
 };
 
 /* @call < 0: without a request id. */
-static void kit_record(struct kit_record *r, const char *path, int call)
+static inline void kit_record(struct kit_record *r, const char *path, int call)
 {
         bdfs__journal_record__init(&r->record);
         bdfs__mkdirs_op__init(&r->mkdirs);
@@ -202,7 +202,7 @@ static void kit_record(struct kit_record *r, const char *path, int call)
 }
 
 /* The answer's inode is the index of the record that made it. */
-static enum bdfs_status kit_do(const char *path, int call, uint64_t *ret_inode)
+static inline enum bdfs_status kit_do(const char *path, int call, uint64_t *ret_inode)
 {
         struct kit_record r;
         Bdfs__OpResult *result;
@@ -217,7 +217,7 @@ static enum bdfs_status kit_do(const char *path, int call, uint64_t *ret_inode)
         return BDFS_OK;
 }
 
-static uint64_t kit_made(const char *path)
+static inline uint64_t kit_made(const char *path)
 {
         uint64_t inode = 0;
 
@@ -225,7 +225,7 @@ static uint64_t kit_made(const char *path)
         return inode;
 }
 
-static bool kit_has(const char *path)
+static inline bool kit_has(const char *path)
 {
         struct store_txn *t;
         const uint8_t *v;
@@ -240,21 +240,21 @@ static bool kit_has(const char *path)
 
 /* ---- the committer -------------------------------------------------------------------------- */
 
-static void kit_fatal(void *arg, const struct bdfs_err *err)
+static inline void kit_fatal(void *arg, const struct bdfs_err *err)
 {
         (void)arg;
         (void)err;
         atomic_fetch_add(&kit.fatal, 1);
 }
 
-static void kit_freed(void *arg, const uint64_t *blocks, size_t n)
+static inline void kit_freed(void *arg, const uint64_t *blocks, size_t n)
 {
         (void)arg;
         (void)blocks;
         atomic_fetch_add(&kit.freed, (unsigned)n);
 }
 
-static enum bdfs_status kit_open(void)
+static inline enum bdfs_status kit_open(void)
 {
         struct store_config config = {.dir = kit.tables,
                                       .tables = table_names,
@@ -267,7 +267,7 @@ static enum bdfs_status kit_open(void)
         return rc;
 }
 
-static void kit_close(bool orderly)
+static inline void kit_close(bool orderly)
 {
         journal_close(kit.journal);
         if (orderly)
@@ -278,7 +278,7 @@ static void kit_close(bool orderly)
         kit.store = NULL;
 }
 
-static enum bdfs_status kit_start_with(bool format)
+static inline enum bdfs_status kit_start_with(bool format)
 {
         Bdfs__FormatOp op = BDFS__FORMAT_OP__INIT;
         struct commit_config config = {.checkpoint_dir = kit.checkpoints,
@@ -300,7 +300,7 @@ static enum bdfs_status kit_start_with(bool format)
         return rc;
 }
 
-static void kit_start(void)
+static inline void kit_start(void)
 {
         enum bdfs_status rc = kit_start_with(true);
 
@@ -309,14 +309,14 @@ static void kit_start(void)
         OK(rc);
 }
 
-static void kit_stop(bool orderly)
+static inline void kit_stop(bool orderly)
 {
         commit_stop(kit.commit);
         kit.commit = NULL;
         kit_close(orderly);
 }
 
-static void kit_drop_tables(void)
+static inline void kit_drop_tables(void)
 {
         char command[128];
 
@@ -329,7 +329,7 @@ struct kit_digest {
         uint64_t index;
 };
 
-static struct kit_digest kit_digest(void)
+static inline struct kit_digest kit_digest(void)
 {
         struct kit_digest d;
 
@@ -337,13 +337,13 @@ static struct kit_digest kit_digest(void)
         return d;
 }
 
-static void kit_same(const struct kit_digest *a, const struct kit_digest *b)
+static inline void kit_same(const struct kit_digest *a, const struct kit_digest *b)
 {
         assert_int_equal(a->index, b->index);
         assert_memory_equal(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
-static int kit_set_up(void **state)
+static inline int kit_set_up(void **state)
 {
         (void)state;
         memset(&kit, 0, sizeof(kit));
@@ -357,7 +357,7 @@ static int kit_set_up(void **state)
         return 0;
 }
 
-static int kit_tear_down(void **state)
+static inline int kit_tear_down(void **state)
 {
         char command[128];
 
