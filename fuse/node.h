@@ -1,0 +1,96 @@
+/*
+ * node.h - the inodes that are open through this mount, each shared by its handles.
+ *
+ * A node knows who has it open, which length the kernel was told, and everything about writing:
+ * one pipeline for all handles. Bytes are only added at the end. A close makes the file complete,
+ * so that it is what others see; a handle that goes on writing after one of its copies was closed
+ * (a shell's redirection) syncs at each close instead, and the file is completed by the last.
+ *
+ * Owner:   struct nodes owns the nodes; a handle holds one reference.
+ * Threads: any. nodes.lock guards the table and the counts; node.lock guards the writing and is
+ *          held while bytes are sent, so nothing that only asks takes it.
+ * Errors:  UNSUPPORTED for a write that is not at the end. After any other failure of a write, a
+ *          sync or a close every later one fails with the first one's text (C1).
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "fuse/conns.h"
+
+#define NODE_NOT_WRITTEN UINT64_MAX
+#define NODE_RECOVERY_MS 10000 /* for an earlier writer's lease to be taken away */
+
+struct nodes;
+
+struct node {
+        uint64_t inode;
+        struct conns *conns;
+        struct node *next;           /* guarded by: nodes.lock */
+        unsigned handles, writers;   /* guarded by: nodes.lock */
+        unsigned active;             /* writers not closed since their last write; nodes.lock */
+        uint64_t generation;         /* guarded by: nodes.lock; raised when the bytes changed */
+        atomic_uint_fast64_t told;   /* the length that the kernel heard last */
+        atomic_uint_fast64_t shown;  /* bytes written, while a pipeline is open */
+
+        struct os_mutex lock;
+        struct conn *conn;           /* guarded by: lock; of the pipeline */
+        struct bdfs_file *file;      /* guarded by: lock; NULL: no pipeline */
+        uint64_t length;             /* guarded by: lock; when known */
+        bool length_known;           /* guarded by: lock */
+        bool unsynced, unflushed;    /* guarded by: lock */
+        bool failed;                 /* guarded by: lock */
+        struct bdfs_err failure;     /* guarded by: lock */
+};
+
+struct nodes *nodes_new(struct conns *conns); /* NULL: no memory */
+void nodes_free(struct nodes *t);             /* NULL is fine; no handles may be left */
+
+/* ---- who has it open (nodes.c) ------------------------------------------------------------------ */
+
+/* The inode's node with one handle more; NULL: no memory. */
+struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer);
+/* The handle's end. The last writer's completes the file. */
+enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
+                             struct bdfs_err *err) BDFS_MUST_CHECK;
+/* One reference more to a node that is open, or NULL; ends with nodes_close(.., false, false). */
+struct node *nodes_find(struct nodes *t, uint64_t inode);
+
+/* Is any inode open at all? Cheap. */
+bool nodes_any(struct nodes *t);
+/* Wait for the handles of an inode (only the writing ones) to end, since the kernel tells of a
+ * close a little later; false when some are left after @wait_ms. */
+bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64_t wait_ms);
+
+/* What a program should see as its length now, and remember that the kernel hears it. */
+uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length);
+
+uint64_t nodes_generation(struct nodes *t, const struct node *n);
+uint64_t nodes_new_generation(struct nodes *t, struct node *n);
+/* A writer wrote, or closed one of its copies; the number of the active ones is returned. */
+unsigned nodes_active(struct nodes *t, struct node *n, int change);
+
+/* ---- writing (node_write.c) ----------------------------------------------------------------------- */
+
+struct node_bytes {
+        const void *from;
+        size_t n;
+        uint64_t offset;
+        bool append; /* wherever the end is, not at offset */
+};
+enum bdfs_status node_write(struct node *n, struct conn *conn, const struct node_bytes *b,
+                            struct bdfs_err *err) BDFS_MUST_CHECK;
+/* A file just created: its pipeline. Takes a reference to @conn. */
+void node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file);
+/* Complete the file, if a pipeline is open. */
+enum bdfs_status node_finish(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status node_sync(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The length that readers through this mount may go by. */
+uint64_t node_told(const struct node *n);
+/* What was written can be read by readers that open it now. */
+enum bdfs_status node_show(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Cut; completes the file before. UNSUPPORTED when it is shorter. @n NULL: it is not open. */
+enum bdfs_status node_truncate(struct node *n, struct conn *conn, const char *path,
+                               uint64_t length, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* After a failure: the namenode is asked to end the lease, and the node is as new. */
+void node_abandon(struct node *n);

@@ -1,0 +1,255 @@
+/* Writing to an inode: one pipeline for all handles, only at the end. */
+#include <inttypes.h>
+
+#include "fuse/attrs.h"
+#include "fuse/node.h"
+
+#define RECOVERY_STEP_MS 250
+
+/* ---- what happens to a node; all with its lock held --------------------------------------------- */
+
+static enum bdfs_status again(const struct node *n, struct bdfs_err *err)
+{
+        *err = n->failure;
+        return err->status;
+}
+
+static enum bdfs_status fails(struct node *n, const struct bdfs_err *err)
+{
+        n->failed = true;
+        n->failure = *err;
+        return err->status;
+}
+
+static void adopt(struct node *n, struct conn *conn, struct bdfs_file *file)
+{
+        BDFS_ASSERT(n->file == NULL && n->conn == NULL);
+        n->file = file;
+        n->conn = conns_ref(n->conns, conn);
+        n->length = bdfs_written(file);
+        n->length_known = true;
+        atomic_store(&n->shown, n->length);
+}
+
+static void forget_file(struct node *n)
+{
+        n->file = NULL;
+        n->unsynced = n->unflushed = false;
+        atomic_store(&n->shown, NODE_NOT_WRITTEN);
+        conns_put(n->conns, n->conn);
+        n->conn = NULL;
+}
+
+static enum bdfs_status finish(struct node *n, struct bdfs_err *err)
+{
+        enum bdfs_status rc;
+        struct conn *conn;
+
+        if (n->failed)
+                return again(n, err);
+        if (n->file == NULL)
+                return BDFS_OK;
+        conn = conns_ref(n->conns, n->conn);
+        atomic_store(&n->told, n->length);
+        rc = bdfs_close(n->file, err);
+        forget_file(n);
+        if (rc != BDFS_OK) {
+                n->conn = conn; /* for node_abandon() */
+                return fails(n, err);
+        }
+        conns_put(n->conns, conn);
+        return BDFS_OK;
+}
+
+static enum bdfs_status refuse_place(const struct node *n, const struct node_bytes *b,
+                                     struct bdfs_err *err)
+{
+        return bdfs_fail(err, BDFS_UNSUPPORTED, "a write at byte %" PRIu64 " of a file of %" PRIu64
+                         " bytes: only writes at the end are supported yet", b->offset, n->length);
+}
+
+/* ---- a pipeline for a file that was there --------------------------------------------------------- */
+
+static enum bdfs_status learn_length(struct node *n, struct conn *conn, const char *path,
+                                     struct bdfs_err *err)
+{
+        struct bdfs_stat st;
+
+        if (n->length_known)
+                return BDFS_OK;
+        if (bdfs_lstat(conn->fs, path, &st, err) != BDFS_OK)
+                return err->status;
+        n->length = st.length;
+        n->length_known = true;
+        bdfs_stat_fini(&st);
+        return BDFS_OK;
+}
+
+static enum bdfs_status append(struct node *n, struct conn *conn, const char *path,
+                               struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + NODE_RECOVERY_MS;
+        struct bdfs_file *file;
+        enum bdfs_status rc;
+
+        for (;;) {
+                rc = bdfs_append(conn->fs, path, &file, err);
+                if (rc != BDFS_RECOVERY || os_mono_ms() >= deadline)
+                        break;
+                os_sleep_ms(RECOVERY_STEP_MS);
+        }
+        if (rc == BDFS_OK)
+                adopt(n, conn, file);
+        return rc;
+}
+
+/* Have a pipeline whose end is where the bytes are to go. */
+static enum bdfs_status open_for(struct node *n, struct conn *conn, const struct node_bytes *b,
+                                 struct bdfs_err *err)
+{
+        char path[ATTRS_PATH_BYTES];
+
+        if (n->file == NULL) {
+                attrs_path(n->inode, NULL, path);
+                if (!b->append && learn_length(n, conn, path, err) != BDFS_OK)
+                        return err->status;
+                if (!b->append && b->offset != n->length)
+                        return refuse_place(n, b, err);
+                if (append(n, conn, path, err) != BDFS_OK)
+                        return err->status;
+        }
+        if (!b->append && b->offset != n->length)
+                return refuse_place(n, b, err);
+        return BDFS_OK;
+}
+
+/* ---- the calls ---------------------------------------------------------------------------------------- */
+
+void node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file)
+{
+        AUTO_LOCK(&n->lock);
+
+        adopt(n, conn, file);
+}
+
+enum bdfs_status node_write(struct node *n, struct conn *conn, const struct node_bytes *b,
+                            struct bdfs_err *err)
+{
+        AUTO_LOCK(&n->lock);
+
+        if (n->failed)
+                return again(n, err);
+        if (open_for(n, conn, b, err) != BDFS_OK)
+                return err->status;
+        if (bdfs_write(n->file, b->from, b->n, err) != BDFS_OK)
+                return fails(n, err);
+        n->length += b->n;
+        n->unsynced = n->unflushed = true;
+        atomic_store(&n->shown, n->length);
+        return BDFS_OK;
+}
+
+enum bdfs_status node_finish(struct node *n, struct bdfs_err *err)
+{
+        AUTO_LOCK(&n->lock);
+
+        return finish(n, err);
+}
+
+enum bdfs_status node_sync(struct node *n, struct bdfs_err *err)
+{
+        AUTO_LOCK(&n->lock);
+
+        if (n->failed)
+                return again(n, err);
+        if (n->file == NULL || !n->unsynced)
+                return BDFS_OK;
+        if (bdfs_hsync(n->file, err) != BDFS_OK)
+                return fails(n, err);
+        n->unsynced = n->unflushed = false;
+        return BDFS_OK;
+}
+
+uint64_t node_told(const struct node *n)
+{
+        uint64_t shown = atomic_load(&n->shown), told = atomic_load(&n->told);
+
+        return shown != NODE_NOT_WRITTEN && shown > told ? shown : told;
+}
+
+enum bdfs_status node_show(struct node *n, struct bdfs_err *err)
+{
+        if (atomic_load(&n->shown) == NODE_NOT_WRITTEN)
+                return BDFS_OK;
+        AUTO_LOCK(&n->lock);
+        if (n->failed || n->file == NULL || !n->unflushed)
+                return BDFS_OK; /* a failure is the writers' to hear of */
+        if (bdfs_hflush(n->file, err) != BDFS_OK)
+                return fails(n, err);
+        n->unflushed = false;
+        return BDFS_OK;
+}
+
+/* ---- cutting -------------------------------------------------------------------------------------------- */
+
+static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length,
+                            struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + NODE_RECOVERY_MS;
+        struct bdfs_stat st;
+        bool done;
+
+        if (length > 0) {
+                uint64_t have;
+
+                if (bdfs_lstat(conn->fs, path, &st, err) != BDFS_OK)
+                        return err->status;
+                have = st.length;
+                bdfs_stat_fini(&st);
+                if (length > have)
+                        return bdfs_fail(err, BDFS_UNSUPPORTED, "truncate to %" PRIu64
+                                         " bytes: the file has %" PRIu64
+                                         ", making it longer is not supported yet", length, have);
+        }
+        if (bdfs_truncate(conn->fs, path, length, &done, err) != BDFS_OK)
+                return err->status;
+        while (!done) { /* Apache HDFS recovers the last block */
+                if (os_mono_ms() >= deadline)
+                        return bdfs_fail(err, BDFS_RECOVERY, "the last block is still recovered");
+                os_sleep_ms(RECOVERY_STEP_MS);
+                if (bdfs_is_closed(conn->fs, path, &done, err) != BDFS_OK)
+                        return err->status;
+        }
+        return BDFS_OK;
+}
+
+enum bdfs_status node_truncate(struct node *n, struct conn *conn, const char *path,
+                               uint64_t length, struct bdfs_err *err)
+{
+        if (n == NULL)
+                return cut(conn, path, length, err);
+        AUTO_LOCK(&n->lock);
+        if (finish(n, err) != BDFS_OK || cut(conn, path, length, err) != BDFS_OK)
+                return err->status;
+        n->length = length;
+        n->length_known = true;
+        atomic_store(&n->told, length);
+        return BDFS_OK;
+}
+
+void node_abandon(struct node *n)
+{
+        char path[ATTRS_PATH_BYTES];
+        struct bdfs_err err;
+        bool closed;
+
+        AUTO_LOCK(&n->lock);
+        n->failed = false;
+        if (n->conn == NULL)
+                return;
+        bdfs_abandon(n->file);
+        attrs_path(n->inode, NULL, path);
+        /* if it fails the lease ends by itself */
+        BDFS_IGNORE(bdfs_recover_lease(n->conn->fs, path, &closed, &err));
+        forget_file(n);
+}

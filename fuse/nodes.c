@@ -1,0 +1,191 @@
+/* Who has which inode open. */
+#include <stdlib.h>
+
+#include "fuse/node.h"
+
+#define NODES_BUCKETS 1024
+
+struct nodes {
+        struct conns *conns;
+        struct os_mutex lock;
+        struct os_cond closed;                /* a handle ended */
+        struct node *buckets[NODES_BUCKETS];  /* guarded by: lock */
+        atomic_size_t n;
+};
+
+struct nodes *nodes_new(struct conns *conns)
+{
+        struct nodes *t = calloc(1, sizeof(*t));
+
+        if (t == NULL)
+                return NULL;
+        t->conns = conns;
+        os_mutex_init(&t->lock);
+        os_cond_init(&t->closed);
+        return t;
+}
+
+void nodes_free(struct nodes *t)
+{
+        if (t == NULL)
+                return;
+        BDFS_ASSERT(atomic_load(&t->n) == 0);
+        os_cond_fini(&t->closed);
+        os_mutex_fini(&t->lock);
+        free(t);
+}
+
+static struct node **place_of(struct nodes *t, uint64_t inode)
+{
+        struct node **at = &t->buckets[inode % NODES_BUCKETS];
+
+        while (*at != NULL && (*at)->inode != inode)
+                at = &(*at)->next;
+        return at;
+}
+
+static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
+{
+        struct node *n = calloc(1, sizeof(*n));
+
+        if (n == NULL)
+                return NULL;
+        n->inode = inode;
+        n->conns = t->conns;
+        atomic_init(&n->told, 0);
+        atomic_init(&n->shown, NODE_NOT_WRITTEN);
+        os_mutex_init(&n->lock);
+        *at = n;
+        (void)atomic_fetch_add(&t->n, 1);
+        return n;
+}
+
+struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer)
+{
+        AUTO_LOCK(&t->lock);
+        struct node **at = place_of(t, inode), *n = *at;
+
+        if (n == NULL)
+                n = add(t, inode, at);
+        if (n == NULL)
+                return NULL;
+        n->handles++;
+        n->writers += writer;
+        n->active += writer;
+        return n;
+}
+
+struct node *nodes_find(struct nodes *t, uint64_t inode)
+{
+        struct node *n;
+
+        if (!nodes_any(t))
+                return NULL;
+        AUTO_LOCK(&t->lock);
+        n = *place_of(t, inode);
+        if (n != NULL)
+                n->handles++;
+        return n;
+}
+
+/* A writer less; was it the last? The node stays: this handle still counts. */
+static bool end_writer(struct nodes *t, struct node *n, bool active)
+{
+        AUTO_LOCK(&t->lock);
+
+        BDFS_ASSERT(n->writers > 0);
+        n->active -= active;
+        return --n->writers == 0;
+}
+
+static bool end_handle(struct nodes *t, struct node *n)
+{
+        AUTO_LOCK(&t->lock);
+
+        BDFS_ASSERT(n->handles > 0);
+        os_cond_broadcast(&t->closed);
+        if (--n->handles > 0)
+                return false;
+        *place_of(t, n->inode) = n->next;
+        (void)atomic_fetch_sub(&t->n, 1);
+        return true;
+}
+
+enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
+                             struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+
+        if (writer && end_writer(t, n, active)) {
+                rc = node_finish(n, err);
+                if (rc != BDFS_OK)
+                        node_abandon(n);
+        }
+        if (end_handle(t, n)) {
+                BDFS_ASSERT(n->file == NULL && n->conn == NULL);
+                os_mutex_fini(&n->lock);
+                free(n);
+        }
+        return rc;
+}
+
+bool nodes_any(struct nodes *t)
+{
+        return atomic_load(&t->n) > 0;
+}
+
+bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64_t wait_ms)
+{
+        int64_t deadline = os_mono_ms() + wait_ms;
+        AUTO_LOCK(&t->lock);
+
+        for (;;) {
+                const struct node *n = *place_of(t, inode);
+
+                if (n == NULL || (writers_only && n->writers == 0))
+                        return true;
+                if (!os_cond_wait(&t->closed, &t->lock, deadline) && os_mono_ms() >= deadline)
+                        return false;
+        }
+}
+
+uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length)
+{
+        struct node *n;
+        uint64_t shown;
+
+        if (!nodes_any(t))
+                return length;
+        AUTO_LOCK(&t->lock);
+        n = *place_of(t, inode);
+        if (n == NULL)
+                return length;
+        shown = atomic_load(&n->shown);
+        if (shown != NODE_NOT_WRITTEN)
+                length = shown;
+        atomic_store(&n->told, length);
+        return length;
+}
+
+uint64_t nodes_generation(struct nodes *t, const struct node *n)
+{
+        AUTO_LOCK(&t->lock);
+
+        return n->generation;
+}
+
+uint64_t nodes_new_generation(struct nodes *t, struct node *n)
+{
+        AUTO_LOCK(&t->lock);
+
+        return ++n->generation;
+}
+
+unsigned nodes_active(struct nodes *t, struct node *n, int change)
+{
+        AUTO_LOCK(&t->lock);
+
+        n->active += (unsigned)change;
+        BDFS_ASSERT(n->active <= n->writers);
+        return n->active;
+}

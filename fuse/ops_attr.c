@@ -1,0 +1,181 @@
+/* Operations on attributes. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "fuse/mount.h"
+
+#define STATFS_BLOCK_BYTES 4096
+
+static bool begin_either(struct call *c, fuse_req_t req, const char *what, fuse_ino_t ino,
+                         const struct fuse_file_info *fi)
+{
+        if (fi != NULL && fi->fh != 0)
+                return call_begin_handle(c, req, what, ino, handle_of(fi));
+        return call_begin(c, req, what, ino, NULL);
+}
+
+static void answer_attr(struct call *c)
+{
+        struct bdfs_stat st;
+        struct stat attr;
+
+        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK) {
+                call_fail(c);
+                return;
+        }
+        call_attrs(c->m, &st, &attr);
+        (void)fuse_reply_attr(c->req, &attr, MOUNT_ATTR_SECONDS);
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        struct call c;
+
+        if (!begin_either(&c, req, "getattr", ino, fi))
+                return;
+        answer_attr(&c);
+        call_end(&c);
+}
+
+/* ---- changes ---------------------------------------------------------------------------------- */
+
+static enum bdfs_status set_size(struct call *c, uint64_t length)
+{
+        struct node *n = nodes_find(c->m->nodes, c->inode);
+        enum bdfs_status rc = node_truncate(n, c->conn, c->path, length, &c->err);
+        struct bdfs_err ignored;
+
+        if (n != NULL)
+                BDFS_IGNORE(nodes_close(c->m->nodes, n, false, false, &ignored)); /* no writer */
+        return rc;
+}
+
+static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int to_set)
+{
+        char user[OS_NAME_BYTES], group[OS_NAME_BYTES];
+        bool has_user = (to_set & FUSE_SET_ATTR_UID) != 0;
+        bool has_group = (to_set & FUSE_SET_ATTR_GID) != 0;
+
+        if (has_user)
+                ids_user_name(c->m->ids, attr->st_uid, user);
+        if (has_group)
+                ids_group_name(c->m->ids, attr->st_gid, group);
+        return bdfs_chown(c->fs, c->path, has_user ? user : NULL, has_group ? group : NULL,
+                          &c->err);
+}
+
+static int64_t time_of(const struct timespec *ts, int to_set, int set, int now)
+{
+        if (to_set & now)
+                return os_wall_ms();
+        if (!(to_set & set))
+                return -1;
+        return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
+}
+
+/* A file being written is completed first: completing it would set its time anew. */
+static enum bdfs_status set_times(struct call *c, const struct stat *attr, int to_set)
+{
+        int64_t mtime = time_of(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME,
+                                FUSE_SET_ATTR_MTIME_NOW);
+        int64_t atime = time_of(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME,
+                                FUSE_SET_ATTR_ATIME_NOW);
+        struct node *n = nodes_find(c->m->nodes, c->inode);
+        enum bdfs_status rc = BDFS_OK;
+        struct bdfs_err ignored;
+
+        if (n != NULL) {
+                rc = node_finish(n, &c->err);
+                BDFS_IGNORE(nodes_close(c->m->nodes, n, false, false, &ignored)); /* no writer */
+        }
+        if (rc != BDFS_OK)
+                return rc;
+        if ((to_set & FUSE_SET_ATTR_MTIME && attr->st_mtim.tv_sec < 0) ||
+            (to_set & FUSE_SET_ATTR_ATIME && attr->st_atim.tv_sec < 0))
+                return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "times before 1970");
+        return bdfs_utimes(c->fs, c->path, mtime, atime, &c->err);
+}
+
+static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_set)
+{
+        const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
+        const int now = FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
+        enum bdfs_status rc = BDFS_OK;
+
+        if (to_set & FUSE_SET_ATTR_SIZE) {
+                rc = set_size(c, (uint64_t)attr->st_size);
+                if (to_set & FUSE_SET_ATTR_MTIME_NOW) /* cutting sets the time */
+                        to_set &= ~(times | now);
+        }
+        if (rc == BDFS_OK && (to_set & FUSE_SET_ATTR_MODE))
+                rc = bdfs_chmod(c->fs, c->path, attr->st_mode & 07777, &c->err);
+        if (rc == BDFS_OK && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
+                rc = set_owner(c, attr, to_set);
+        if (rc == BDFS_OK && (to_set & (times | now)))
+                rc = set_times(c, attr, to_set);
+        return rc;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                struct fuse_file_info *fi)
+{
+        struct call c;
+        enum bdfs_status rc;
+
+        if (!begin_either(&c, req, "setattr", ino, fi))
+                return;
+        rc = set_all(&c, attr, to_set);
+        if (rc == BDFS_SYMLINK) /* its own mode, owner and times */
+                rc = bdfs_fail(&c.err, BDFS_UNSUPPORTED, "attributes of a symbolic link");
+        if (rc != BDFS_OK)
+                call_fail(&c);
+        else
+                answer_attr(&c);
+        call_end(&c);
+}
+
+/* ---- questions -------------------------------------------------------------------------------- */
+
+void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+        struct bdfs_stat st;
+        struct call c;
+        enum bdfs_status rc;
+
+        if (!call_begin(&c, req, "access", ino, NULL))
+                return;
+        if ((mask & (R_OK | W_OK | X_OK)) != 0) {
+                rc = bdfs_access(c.fs, c.path, (unsigned)mask & 7, &c.err);
+        } else {
+                rc = bdfs_lstat(c.fs, c.path, &st, &c.err);
+                if (rc == BDFS_OK)
+                        bdfs_stat_fini(&st);
+        }
+        call_answer(&c, rc);
+        call_end(&c);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+        struct bdfs_space space;
+        struct call c;
+
+        if (!call_begin(&c, req, "statfs", ino == 0 ? FUSE_ROOT_ID : ino, NULL))
+                return;
+        if (bdfs_space(c.fs, &space, &c.err) != BDFS_OK) {
+                call_fail(&c);
+        } else {
+                struct statvfs s = {
+                        .f_bsize = STATFS_BLOCK_BYTES,
+                        .f_frsize = STATFS_BLOCK_BYTES,
+                        .f_blocks = space.capacity / STATFS_BLOCK_BYTES,
+                        .f_bfree = space.remaining / STATFS_BLOCK_BYTES,
+                        .f_bavail = space.remaining / STATFS_BLOCK_BYTES,
+                        .f_namemax = NAME_BYTES_MAX,
+                };
+
+                (void)fuse_reply_statfs(req, &s);
+        }
+        call_end(&c);
+}
