@@ -113,7 +113,7 @@ const char *cli_hint(enum bdfs_status status)
         case BDFS_TIMEOUT:
                 return "the server may be busy or hung; --timeout SECONDS waits longer";
         case BDFS_SAFE_MODE:
-                return "the namenode still gathers reports; `bdfs admin safemode wait` waits for it";
+                return "it gathers reports, or an administrator wants it so: `bdfs admin safemode wait` or leave";
         case BDFS_NOT_REPLICATED:
                 return "too few datanodes answer; `bdfs admin report` lists them";
         case BDFS_BEING_CREATED:

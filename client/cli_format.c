@@ -44,6 +44,16 @@ const char *cli_size(char to[CLI_TEXT_BYTES], int64_t n, bool human)
         return to;
 }
 
+const char *cli_bytes(char to[CLI_TEXT_BYTES], uint64_t n)
+{
+        size_t used;
+
+        (void)cli_size(to, n > INT64_MAX ? INT64_MAX : (int64_t)n, true);
+        used = strlen(to);
+        (void)snprintf(to + used, CLI_TEXT_BYTES - used, n < 1024 ? " B" : "B");
+        return to;
+}
+
 const char *cli_mode(char to[CLI_TEXT_BYTES], uint32_t mode)
 {
         static const char letters[] = "rwxrwxrwx";

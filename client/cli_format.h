@@ -15,6 +15,8 @@
 
 /* 1536 is "1.5 K" when @human, else "1536". */
 const char *cli_size(char to[CLI_TEXT_BYTES], int64_t n, bool human);
+/* "1.5 KB", "12 B" */
+const char *cli_bytes(char to[CLI_TEXT_BYTES], uint64_t n);
 /* "rwxr-xr-t" */
 const char *cli_mode(char to[CLI_TEXT_BYTES], uint32_t mode);
 /* "yyyy-MM-dd HH:mm" here, "yyyy-MM-dd HH:mm:ss" in UTC */

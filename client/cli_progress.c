@@ -27,15 +27,15 @@ static void draw(struct cli_progress *p, int64_t now)
                                (unsigned long long)(s / 3600), (unsigned long long)(s / 60 % 60),
                                (unsigned long long)(s % 60));
         }
-        (void)cli_size(done, (int64_t)p->bytes, true);
-        (void)cli_size(total, (int64_t)p->bytes_total, true);
-        (void)cli_size(speed, (int64_t)rate, true);
+        (void)cli_bytes(done, p->bytes);
+        (void)cli_bytes(total, p->bytes_total);
+        (void)cli_bytes(speed, rate);
         if (p->bytes_total > 0)
-                (void)fprintf(stderr, "\r\033[K%3llu%%  %sB of %sB, %sB/s%s",
+                (void)fprintf(stderr, "\r\033[K%3llu%%  %s of %s, %s/s%s",
                               (unsigned long long)(p->bytes * 100 / p->bytes_total), done, total,
                               speed, left);
         else
-                (void)fprintf(stderr, "\r\033[K%sB, %sB/s", done, speed);
+                (void)fprintf(stderr, "\r\033[K%s, %s/s", done, speed);
         if (p->files_total > 1)
                 (void)fprintf(stderr, ", %llu of %llu files", (unsigned long long)p->files,
                               (unsigned long long)p->files_total);
