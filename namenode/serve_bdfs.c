@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "namenode/nodes.h"
 #include "namenode/serve.h"
 #include "proto/bdfs_cluster.pb-c.h"
 
@@ -335,6 +336,39 @@ static void fsck(void *context, struct rpc_call *call)
         buf_fini(&position);
 }
 
+/* ---- nodes ---- */
+
+/* The live datanodes, for those who place work. */
+static void nodes(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        Bdfs__NodesResponse r = BDFS__NODES_RESPONSE__INIT;
+        struct describe d = {0};
+        struct node_info *all = describe_alloc(&d, NODES_MAX * sizeof(*all));
+        size_t n = all == NULL ? 0 : blocks_nodes(nn->blocks, all, NODES_MAX);
+        Bdfs__NodeInfo *i = describe_alloc(&d, (n + 1) * sizeof(*i));
+        char name[80];
+
+        r.nodes = describe_alloc(&d, (n + 1) * sizeof(*r.nodes));
+        for (size_t k = 0; i != NULL && r.nodes != NULL && k < n; k++) {
+                if (!all[k].alive)
+                        continue;
+                bdfs__node_info__init(i);
+                (void)snprintf(name, sizeof(name), "%s:%u", all[k].ip, all[k].own_port);
+                i->number = all[k].number;
+                i->name = describe_text(&d, name);
+                i->host = all[k].host;
+                i->rack = all[k].rack;
+                i->has_agent_port = all[k].agent_port != 0;
+                i->agent_port = all[k].agent_port;
+                if (i->name == NULL)
+                        break;
+                r.nodes[r.n_nodes++] = i++;
+        }
+        rpc_call_reply(call, &r.base);
+        describe_fini(&d);
+}
+
 /* ---- digest, checkpoint ---- */
 
 static void digest(void *context, struct rpc_call *call)
@@ -375,6 +409,7 @@ rpc_handler *serve_bdfs_handler(const struct method *m)
         case METHOD_BDFS_CLIENT_serverInfo: return server_info;
         case METHOD_BDFS_CLIENT_fileInfo: return file_info;
         case METHOD_BDFS_CLIENT_fsck: return fsck;
+        case METHOD_BDFS_CLIENT_nodes: return nodes;
         case METHOD_BDFS_CLIENT_digest: return digest;
         case METHOD_BDFS_CLIENT_checkpoint: return checkpoint;
         default: return NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "proto/bdfs_agent.pb-c.h"
 #include "proto/bdfs_cluster.pb-c.h"
 #include "proto/hadoop_datanode.pb-c.h"
 #include "proto/hadoop_features.pb-c.h"

@@ -28,7 +28,8 @@
           "org.apache.hadoop.security.authorize.RefreshAuthorizationPolicyProtocol") \
         X(META_INFO,       "org.apache.hadoop.ipc.ProtocolMetaInfoPB") \
         X(BDFS_DATANODE,   "bdfs.DatanodeService") \
-        X(BDFS_CLIENT,     "bdfs.ClientService")
+        X(BDFS_CLIENT,     "bdfs.ClientService") \
+        X(BDFS_AGENT,      "bdfs.AgentService")
 
 #define METHOD_PROTOCOL_VERSION 1
 
@@ -190,7 +191,15 @@ enum protocol_id {
         X(BDFS_CLIENT, digest, digest, ANY) \
         X(BDFS_CLIENT, fileInfo, file_info, ANY) \
         X(BDFS_CLIENT, fsck, fsck, ANY) \
-        X(BDFS_CLIENT, serverInfo, server_info, ANY)   
+        X(BDFS_CLIENT, nodes, nodes, ANY) \
+        X(BDFS_CLIENT, serverInfo, server_info, ANY) \
+        X(BDFS_AGENT, beginJob, begin_job, ANY) \
+        X(BDFS_AGENT, endJob, end_job, ANY) \
+        X(BDFS_AGENT, fetch, fetch, ANY) \
+        X(BDFS_AGENT, logs, logs, ANY) \
+        X(BDFS_AGENT, poll, poll, ANY) \
+        X(BDFS_AGENT, putFile, put_file, ANY) \
+        X(BDFS_AGENT, startAttempt, start_attempt, ANY)   
 
 enum method_id {
 #define X(protocol, name, stem, times) METHOD_##protocol##_##name,
