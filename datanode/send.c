@@ -13,12 +13,14 @@ enum {
         GRID = REPLICA_SUM_EVERY,
         DATA_BYTES_MAX = 512 * 1024, /* of one packet */
         SUMS_ROOM = DATA_BYTES_MAX / GRID * 4,
-        HEAD_ROOM = 64,
+        REPLY_ROOM = 128,
+        HEAD_ROOM = 128, /* of a packet */
+        DATA_AT = REPLY_ROOM + HEAD_ROOM + SUMS_ROOM,
 };
 
-static_assert(HEAD_ROOM + SUMS_ROOM + DATA_BYTES_MAX <= WIRE_BUFFER_BYTES,
-              "a packet is put together in one buffer");
-static_assert((int)TRANSFER_HEAD_BYTES_MIN <= (int)HEAD_ROOM, "a head fits");
+static_assert(DATA_AT + DATA_BYTES_MAX + HEAD_ROOM <= WIRE_BUFFER_BYTES,
+              "reply, packet and end are put together in one buffer");
+static_assert((int)TRANSFER_HEAD_BYTES_MAX <= (int)HEAD_ROOM, "a head fits");
 
 #define SEND_MS 60000        /* without any progress of the client */
 #define READ_STATUS_MS 10000 /* for what the client says at the end */
@@ -29,32 +31,52 @@ struct send {
         bool sums;            /* send checksums */
         uint64_t offset, end; /* from the base; whole chunks of the grid, or the end */
         int64_t seqno;
-        uint8_t *buffer; /* HEAD_ROOM, SUMS_ROOM, data */
+        struct buf reply; /* goes out with the first packet */
+        uint8_t *buffer;  /* REPLY_ROOM, HEAD_ROOM, SUMS_ROOM, data, HEAD_ROOM */
 };
 
 /* ---- packets ------------------------------------------------------------------------------ */
 
-/* Put the head in front of @sums_n bytes of checksums that lie right before the data, send all. */
-static enum bdfs_status send_packet(struct send *s, size_t sums_n, size_t data_n, bool last,
-                                    struct bdfs_err *err)
+/* Put a packet's head right before @at, or at it; returns its length. */
+static size_t put_head(struct send *s, uint8_t *at, bool before, const struct transfer_packet *what)
 {
         uint8_t head[TRANSFER_HEAD_BYTES_MAX];
-        struct transfer_packet p = {.offset = (int64_t)s->offset,
-                                    .seqno = s->seqno++,
-                                    .sums_n = (uint32_t)sums_n,
-                                    .data_n = (uint32_t)data_n,
-                                    .last = last};
-        size_t head_n = transfer_packet_encode(head, &p);
-        uint8_t *at = s->buffer + HEAD_ROOM + SUMS_ROOM - sums_n - head_n;
+        struct transfer_packet p = *what;
+        size_t n;
 
-        memcpy(at, head, head_n);
-        return os_sock_write(s->conn->sock, at, head_n + sums_n + data_n, os_mono_ms() + SEND_MS,
-                             err);
+        p.seqno = s->seqno++;
+        n = transfer_packet_encode(head, &p);
+        memcpy(before ? at - n : at, head, n);
+        return n;
+}
+
+/* One write for all there is: the reply, if it waits; the packet whose data and checksums are in
+ * the buffer (if @n > 0); and the empty one after the last. A small read is answered at once. */
+static enum bdfs_status send_packet(struct send *s, size_t sums_n, size_t n, struct bdfs_err *err)
+{
+        uint8_t *from = s->buffer + DATA_AT, *to = from + n;
+        bool last = s->offset + n == s->end;
+
+        if (n > 0) {
+                from -= sums_n;
+                from -= put_head(s, from, true,
+                                 &(struct transfer_packet){.offset = (int64_t)s->offset,
+                                                           .sums_n = (uint32_t)sums_n,
+                                                           .data_n = (uint32_t)n});
+        }
+        if (last)
+                to += put_head(s, to, false,
+                               &(struct transfer_packet){.offset = (int64_t)s->end, .last = true});
+        BDFS_ASSERT(s->reply.n <= REPLY_ROOM);
+        from -= s->reply.n;
+        memcpy(from, s->reply.data, s->reply.n);
+        buf_reset(&s->reply);
+        return os_sock_write(s->conn->sock, from, (size_t)(to - from), os_mono_ms() + SEND_MS, err);
 }
 
 static enum bdfs_status send_data(struct send *s, size_t n, struct bdfs_err *err)
 {
-        uint8_t *data = s->buffer + HEAD_ROOM + SUMS_ROOM;
+        uint8_t *data = s->buffer + DATA_AT;
         size_t sums_n = s->sums ? crc_chunk_count(n, GRID) * 4 : 0;
         enum bdfs_status rc = block_range_read(&s->range, s->offset, data, n, err);
 
@@ -62,7 +84,7 @@ static enum bdfs_status send_data(struct send *s, size_t n, struct bdfs_err *err
                 rc = block_range_sums(&s->range, s->offset, n, data - sums_n, err);
         else if (rc == BDFS_OK && s->sums)
                 crc_chunks(s->range.type, data, n, GRID, data - sums_n);
-        return rc != BDFS_OK ? rc : send_packet(s, sums_n, n, false, err);
+        return rc != BDFS_OK ? rc : send_packet(s, sums_n, n, err);
 }
 
 /* How much the next packet carries: up to where the stored layout has a seam, so that each packet
@@ -82,6 +104,8 @@ static size_t next_bytes(const struct send *s)
 
 static enum bdfs_status send_all(struct send *s, struct bdfs_err *err)
 {
+        if (s->offset == s->end)
+                return send_packet(s, 0, 0, err);
         while (s->offset < s->end) {
                 size_t n = next_bytes(s);
                 enum bdfs_status rc = send_data(s, n, err);
@@ -90,7 +114,7 @@ static enum bdfs_status send_all(struct send *s, struct bdfs_err *err)
                         return rc;
                 s->offset += n;
         }
-        return send_packet(s, 0, 0, true, err);
+        return BDFS_OK;
 }
 
 /* ---- the operation ------------------------------------------------------------------------ */
@@ -111,20 +135,12 @@ static enum bdfs_status begin(struct send *s, const Hadoop__OpReadBlockProto *op
         s->end = op->len == 0 ? s->offset : up < s->range.limit ? up : s->range.limit;
         s->sums = !op->has_sendchecksums || op->sendchecksums;
         s->buffer = wire_pool_take(&s->conn->dn->pool);
-        return s->buffer != NULL ? BDFS_OK : bdfs_fail(err, BDFS_NO_MEMORY, "read: out of memory");
-}
-
-static enum bdfs_status reply_ok(struct send *s, struct bdfs_err *err)
-{
-        struct buf b;
-        enum bdfs_status rc;
-
-        buf_init(&b, 0);
-        transfer_read_ok_encode(&b, (Hadoop__ChecksumTypeProto)(s->sums ? s->range.type : CRC_NULL),
+        transfer_read_ok_encode(&s->reply,
+                                (Hadoop__ChecksumTypeProto)(s->sums ? s->range.type : CRC_NULL),
                                 GRID, s->offset);
-        rc = data_conn_reply(s->conn, &b, err);
-        buf_fini(&b);
-        return rc;
+        if (s->buffer == NULL || s->reply.bad)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "read: out of memory");
+        return BDFS_OK;
 }
 
 /* What the client says at the end; gohdfs says nothing and closes. */
@@ -148,23 +164,26 @@ static void count(struct send *s, uint64_t bytes)
                          bytes);
 }
 
+static bool refuse(struct send *s, const struct bdfs_err *why)
+{
+        log_info("read refused block=%" PRIu64 " error=%s", s->range.token.block, why->text);
+        data_conn_refuse(s->conn, why, NULL);
+        return false;
+}
+
 static bool serve(struct send *s, const Hadoop__OpReadBlockProto *op)
 {
         struct bdfs_err err;
         uint64_t from;
         enum bdfs_status rc = begin(s, op, &err);
 
-        if (rc != BDFS_OK) {
-                log_info("read refused block=%" PRIu64 " error=%s",
-                         op->header->baseheader->block->blockid, err.text);
-                data_conn_refuse(s->conn, &err, NULL);
-                return false;
-        }
+        if (rc != BDFS_OK)
+                return refuse(s, &err);
         from = s->offset;
-        rc = reply_ok(s, &err);
-        if (rc == BDFS_OK)
-                rc = send_all(s, &err);
+        rc = send_all(s, &err);
         count(s, s->offset - from);
+        if (rc != BDFS_OK && s->reply.n > 0)
+                return refuse(s, &err); /* nothing was said yet */
         if (rc != BDFS_OK && rc != BDFS_CLOSED) /* a client that has enough closes early */
                 log_info("read ends block=%" PRIu64 " error=%s", s->range.token.block, err.text);
         return rc == BDFS_OK && read_status(s->conn);
@@ -173,10 +192,13 @@ static bool serve(struct send *s, const Hadoop__OpReadBlockProto *op)
 bool send_block(struct data_conn *c, const Hadoop__OpReadBlockProto *op)
 {
         struct send s = {.conn = c};
-        bool more = serve(&s, op);
+        bool more;
 
+        buf_init(&s.reply, 0);
+        more = serve(&s, op);
         block_range_end(&s.range);
         wire_pool_give(&c->dn->pool, s.buffer);
+        buf_fini(&s.reply);
         return more;
 }
 
