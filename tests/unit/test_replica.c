@@ -335,7 +335,7 @@ static void a_state_page_torn_at_any_byte_leaves_the_synced_one(void **state)
         free(data);
 }
 
-/* ---- the writer against an array ----------------------------------------------------------- */
+/* ---- the writer against an array ------------------------------------------------------------- */
 
 struct model {
         uint8_t *bytes;
@@ -493,7 +493,7 @@ static void bytes_sent_again_must_be_the_same(void **state)
         free(data);
 }
 
-/* ---- recovery ------------------------------------------------------------------------------ */
+/* ---- recovery -------------------------------------------------------------------------------- */
 
 static void recovery_keeps_what_verifies_and_seals_at_a_length(void **state)
 {
