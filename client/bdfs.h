@@ -34,12 +34,13 @@
 struct bdfs;
 struct bdfs_file;
 
-/* ---- connecting ---------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 struct bdfs_options {
-        const char *conf;      /* client.conf; NULL: $BDFS_CONF, else ~/.bdfs/client.conf, else /etc/bdfs/client.conf */
-        const char *uri;       /* "hdfs://host:port" or "bdfs://name"; NULL: what the configuration says */
-        const char *user;      /* NULL: the process's own user; another only for root and gateways */
+        const char *conf;      /* client.conf; NULL: $BDFS_CONF, else ~/.bdfs/client.conf, else
+                                * /etc/bdfs/client.conf */
+        const char *uri;       /* "hdfs://host:port" or "bdfs://name"; NULL: the configuration's */
+        const char *user;      /* NULL: the process's own; another only for root and gateways */
         int64_t timeout_ms;    /* 0: 60,000 */
         bool ignore_checksums; /* give out what is there, even where its checksum is wrong */
 };
@@ -48,9 +49,9 @@ enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *opti
 void bdfs_disconnect(struct bdfs *fs);             /* NULL is fine */
 const char *bdfs_user(const struct bdfs *fs);
 const char *bdfs_uri(const struct bdfs *fs);       /* "bdfs://NAME" or "hdfs://host:port" */
-bool bdfs_is_hadoop(const struct bdfs *fs);        /* connected by a Hadoop port, ours or Apache's */
+bool bdfs_is_hadoop(const struct bdfs *fs);        /* by a Hadoop port, ours or Apache's */
 
-/* ---- the namespace -------------------------------------------------------------------------- */
+/* ---- the namespace --------------------------------------------------------------------------- */
 
 enum bdfs_type { /* HDFS's numbers */
         BDFS_TYPE_DIRECTORY = 1,
@@ -174,7 +175,7 @@ void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret);
 enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
 uint64_t bdfs_length(const struct bdfs_file *f);  /* of a file opened for reading */
-/* Of a file opened for reading: a digest of length and blocks, another one when its bytes change. */
+/* Of a file opened for reading: a digest of length and blocks, another when its bytes change. */
 uint64_t bdfs_version(const struct bdfs_file *f);
 /* Fewer than @n bytes only at the end. Every byte was checked against its checksum. */
 enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
@@ -196,7 +197,7 @@ struct bdfs_checksum {
 enum bdfs_status bdfs_checksum(struct bdfs *fs, const char *path, bool composite,
                                struct bdfs_checksum *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* ---- where the bytes are ----------------------------------------------------------------------- */
+/* ---- where the bytes are --------------------------------------------------------------------- */
 
 struct bdfs_location {          /* one located piece of a file */
         uint64_t offset, length;
@@ -220,6 +221,6 @@ void bdfs_counters(struct bdfs *fs, uint64_t *ret_read, uint64_t *ret_read_local
                    uint64_t *ret_written);
 
 /* What people type ("x", "/p", "bdfs://NAME/p", "hdfs://host:port/p") as a uri (or NULL: the
- * default) and an absolute path without empty, . and .. components. Both are freed by the caller. */
+ * default) and an absolute path without empty, . and .. components. The caller frees both. */
 enum bdfs_status bdfs_path_resolve(const char *typed, const char *user, char **ret_uri,
                                    char **ret_path, struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -45,13 +45,15 @@ static enum bdfs_status take_reply(struct block_reader *r, uint64_t offset, stru
         }
         message_free(reply);
         return ok ? BDFS_OK
-                  : bdfs_fail(err, BDFS_PROTOCOL, "datanode %s:%u: its answer to a read makes no sense",
+                  : bdfs_fail(err, BDFS_PROTOCOL,
+                              "datanode %s:%u: its answer to a read makes no sense",
                               r->conn->addr.host, r->conn->addr.port);
 }
 
 enum bdfs_status block_reader_open(struct block_reader *ret, struct bdfs *fs,
-                                   const Hadoop__LocatedBlockProto *block, const struct os_addr *from,
-                                   uint64_t offset, uint64_t length, struct bdfs_err *err)
+                                   const Hadoop__LocatedBlockProto *block,
+                                   const struct os_addr *from, uint64_t offset, uint64_t length,
+                                   struct bdfs_err *err)
 {
         *ret = (struct block_reader){.fs = fs, .left = length};
         buf_init(&ret->sums, PACKET_BYTES_MAX);
@@ -95,7 +97,8 @@ static enum bdfs_status verify(struct block_reader *r, const void *data, size_t 
         bad = crc_verify_chunks(r->type, data, n, r->chunk_bytes, r->sums.data);
         if (bad < 0)
                 return BDFS_OK;
-        return bdfs_fail(err, BDFS_CORRUPT, "datanode %s:%u: a checksum is wrong (chunk %zd of a packet)",
+        return bdfs_fail(err, BDFS_CORRUPT,
+                         "datanode %s:%u: a checksum is wrong (chunk %zd of a packet)",
                          r->conn->addr.host, r->conn->addr.port, bad);
 }
 

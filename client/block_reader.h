@@ -28,9 +28,9 @@ struct block_reader {
 };
 
 enum bdfs_status block_reader_open(struct block_reader *ret, struct bdfs *fs,
-                                   const Hadoop__LocatedBlockProto *block, const struct os_addr *from,
-                                   uint64_t offset, uint64_t length, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
+                                   const Hadoop__LocatedBlockProto *block,
+                                   const struct os_addr *from, uint64_t offset, uint64_t length,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 /* At least one byte unless the range is at its end. */
 enum bdfs_status block_reader_read(struct block_reader *r, void *to, size_t n, size_t *ret,
                                    struct bdfs_err *err) BDFS_MUST_CHECK;

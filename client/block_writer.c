@@ -5,6 +5,7 @@
 #include "client/locate.h"
 #include "common/crc.h"
 
+#define STAGE(name) HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__##name
 #define IN_FLIGHT_MAX (sizeof(((struct block_writer *)0)->lengths) / sizeof(uint64_t))
 
 static int64_t step_deadline(const struct block_writer *w)
@@ -12,7 +13,7 @@ static int64_t step_deadline(const struct block_writer *w)
         return os_mono_ms() + w->fs->timeout_ms + 5000 * (int64_t)w->nodes_n;
 }
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum bdfs_status send_request(struct block_writer *w, const struct block_writer_open *o,
                                      struct bdfs_err *err)
@@ -34,9 +35,7 @@ static enum bdfs_status send_request(struct block_writer *w, const struct block_
         op.header = &header;
         op.targets = l->locs + 1;
         op.n_targets = l->n_locs - 1;
-        op.stage = o->old_stamp != 0
-                           ? HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__PIPELINE_SETUP_APPEND
-                           : HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__PIPELINE_SETUP_CREATE;
+        op.stage = o->old_stamp != 0 ? STAGE(PIPELINE_SETUP_APPEND) : STAGE(PIPELINE_SETUP_CREATE);
         op.pipelinesize = (uint32_t)l->n_locs;
         op.minbytesrcvd = o->length;
         op.latestgenerationstamp = o->old_stamp != 0 ? l->b->generationstamp : 0;
@@ -97,7 +96,8 @@ enum bdfs_status block_writer_open(struct block_writer *ret, struct bdfs *fs,
 
         *ret_bad = -1;
         *ret = (struct block_writer){.fs = fs, .offset = o->length, .acked = -1};
-        if (l->n_locs == 0 || l->n_locs > PIPELINE_NODES_MAX || !located_addr(l->locs[0]->id, &first))
+        if (l->n_locs == 0 || l->n_locs > PIPELINE_NODES_MAX ||
+            !located_addr(l->locs[0]->id, &first))
                 return bdfs_fail(err, BDFS_UNAVAILABLE, "the namenode offered no usable datanode");
         ret->nodes_n = l->n_locs;
         for (size_t i = 0; i < l->n_locs; i++)
@@ -106,7 +106,8 @@ enum bdfs_status block_writer_open(struct block_writer *ret, struct bdfs *fs,
         *ret_bad = 0;
         if (data_get(fs->pool, &first, true, step_deadline(ret), &ret->conn, err) != BDFS_OK)
                 return err->status;
-        if (send_request(ret, o, err) != BDFS_OK || take_connect_ack(ret, ret_bad, err) != BDFS_OK) {
+        if (send_request(ret, o, err) != BDFS_OK ||
+            take_connect_ack(ret, ret_bad, err) != BDFS_OK) {
                 block_writer_close(ret);
                 return err->status;
         }
@@ -119,7 +120,7 @@ void block_writer_close(struct block_writer *w)
         w->conn = NULL;
 }
 
-/* ---- acks ---- */
+/* ---- acks ------------------------------------------------------------------------------------ */
 
 static enum bdfs_status check_ack(struct block_writer *w, const struct transfer_ack *a,
                                   struct bdfs_err *err)
@@ -210,7 +211,7 @@ static enum bdfs_status send_failed(struct block_writer *w, struct bdfs_err *err
         return broke(w, err);
 }
 
-/* ---- packets ---- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static enum bdfs_status send_packet(struct block_writer *w, const struct transfer_packet *p,
                                     const uint8_t *sums, const void *data, struct bdfs_err *err)

@@ -97,7 +97,7 @@ static enum bdfs_status sum_block(struct bdfs *fs, const Hadoop__LocatedBlockPro
         return bdfs_wrap(err, "block %llu", (unsigned long long)b->b->blockid);
 }
 
-/* HDFS's MD5 over the buffer of its output stream, which is padded to a power of two of 32 or more. */
+/* HDFS's MD5 over the buffer of its output stream, padded to a power of two of 32 or more. */
 static enum bdfs_status finish(struct summing *s, size_t blocks, struct bdfs_checksum *ret,
                                struct bdfs_err *err)
 {

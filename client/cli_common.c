@@ -113,11 +113,13 @@ const char *cli_hint(enum bdfs_status status)
         case BDFS_TIMEOUT:
                 return "the server may be busy or hung; --timeout SECONDS waits longer";
         case BDFS_SAFE_MODE:
-                return "it gathers reports, or an administrator wants it so: `bdfs admin safemode wait` or leave";
+                return "it gathers reports (`bdfs admin safemode wait`), or an administrator wants "
+                       "it so (`bdfs admin safemode leave`)";
         case BDFS_NOT_REPLICATED:
                 return "too few datanodes answer; `bdfs admin report` lists them";
         case BDFS_BEING_CREATED:
-                return "its writer must close it, or its lease must end (minutes after the writer died)";
+                return "its writer must close it, or its lease must end, minutes after the writer "
+                       "died";
         case BDFS_CORRUPT:
                 return "`bdfs fsck PATH` shows which blocks have no good replica";
         case BDFS_NO_METHOD:

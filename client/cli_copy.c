@@ -14,7 +14,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 
-/* ---- where bytes come from ------------------------------------------------------------------------- */
+/* ---- where bytes come from ------------------------------------------------------------------- */
 
 enum bdfs_status cli_source_open(struct cli_source *s, const struct cli_item *from,
                                  struct bdfs_err *err)
@@ -60,7 +60,7 @@ void cli_source_close(struct cli_source *s)
         *s = (struct cli_source){.fd = -1};
 }
 
-/* ---- where bytes go: a cluster ---------------------------------------------------------------------- */
+/* ---- where bytes go: a cluster --------------------------------------------------------------- */
 
 /* NAME._COPYING_, or a shorter one beside it where that would be too long. */
 static char *remote_temporary(const struct cli_item *to)
@@ -125,7 +125,7 @@ static enum bdfs_status close_remote(struct cli_target *t, struct bdfs_err *err)
         return rc;
 }
 
-/* ---- where bytes go: this machine --------------------------------------------------------------------- */
+/* ---- where bytes go: this machine ------------------------------------------------------------ */
 
 static enum bdfs_status open_local(struct cli_target *t, struct bdfs_err *err)
 {
@@ -177,7 +177,7 @@ static enum bdfs_status close_local(struct cli_target *t, struct bdfs_err *err)
         return rc;
 }
 
-/* ---- where bytes go ------------------------------------------------------------------------------------ */
+/* ---- where bytes go -------------------------------------------------------------------------- */
 
 enum bdfs_status cli_target_open(struct cli_target *t, const struct cli_copy *c,
                                  const struct cli_item *to, struct bdfs_err *err)
@@ -246,7 +246,7 @@ void cli_target_abandon(struct cli_target *t)
         free(TAKE_PTR(t->temporary));
 }
 
-/* ---- a copy --------------------------------------------------------------------------------------------- */
+/* ---- a copy ---------------------------------------------------------------------------------- */
 
 enum bdfs_status cli_pump(const struct cli_copy *c, struct cli_source *s, struct cli_target *t,
                           struct bdfs_err *err)
@@ -305,7 +305,7 @@ enum bdfs_status cli_copy_stdin(const struct cli_copy *c, const struct cli_item 
         return copy_stream(c, &s, to, err);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 #define LOOKUP_BYTES 65536
 

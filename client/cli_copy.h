@@ -35,7 +35,7 @@ enum bdfs_status cli_copy_attributes(const struct cli_copy *c, const struct cli_
                                      const struct cli_item *to, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 
-/* ---- parts, for commands that join files ------------------------------------------------------------- */
+/* ---- parts, for commands that join files ----------------------------------------------------- */
 
 struct cli_source {
         struct bdfs_file *file;  /* or */

@@ -18,7 +18,7 @@ struct expansion {
         struct cli_items *found;
 };
 
-/* ---- how a match is shown --------------------------------------------------------------------------- */
+/* ---- how a match is shown -------------------------------------------------------------------- */
 
 /* "/user/me/a" seen from "/user/me" is "a", seen from "/user/you" it is "../me/a". */
 static char *relative(const char *home, const char *path)
@@ -78,7 +78,7 @@ static enum bdfs_status found(struct expansion *x, const char *path, struct bdfs
         return cli_items_add(x->found, &it, err);
 }
 
-/* ---- walking down ------------------------------------------------------------------------------------- */
+/* ---- walking down ---------------------------------------------------------------------------- */
 
 static enum bdfs_status walk(struct expansion *x, const char *dir, const char *rest,
                              struct bdfs_err *err);
@@ -178,7 +178,7 @@ static enum bdfs_status walk(struct expansion *x, const char *dir, const char *r
         return rc;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 static int by_path(const void *a, const void *b)
 {

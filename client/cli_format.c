@@ -8,14 +8,14 @@
 #include "client/cli.h"
 #include "common/bytes.h"
 
-/* ---- cells ----------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 /* As Java's %.1f rounds: half away from zero. */
 static uint64_t tenths(uint64_t n, unsigned shift)
 {
-        unsigned __int128 scaled = (unsigned __int128)n * 10 + ((unsigned __int128)1 << (shift - 1));
+        unsigned __int128 half = (unsigned __int128)1 << (shift - 1);
 
-        return (uint64_t)(scaled >> shift);
+        return (uint64_t)(((unsigned __int128)n * 10 + half) >> shift);
 }
 
 const char *cli_size(char to[CLI_TEXT_BYTES], int64_t n, bool human)
@@ -71,7 +71,8 @@ const char *cli_time_minutes(char to[CLI_TEXT_BYTES], int64_t ms)
         time_t s = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
         struct tm tm;
 
-        if (localtime_r(&s, &tm) == NULL || strftime(to, CLI_TEXT_BYTES, "%Y-%m-%d %H:%M", &tm) == 0)
+        if (localtime_r(&s, &tm) == NULL ||
+            strftime(to, CLI_TEXT_BYTES, "%Y-%m-%d %H:%M", &tm) == 0)
                 (void)snprintf(to, CLI_TEXT_BYTES, "?");
         return to;
 }
@@ -81,7 +82,8 @@ const char *cli_time_utc(char to[CLI_TEXT_BYTES], int64_t ms)
         time_t s = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
         struct tm tm;
 
-        if (gmtime_r(&s, &tm) == NULL || strftime(to, CLI_TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        if (gmtime_r(&s, &tm) == NULL ||
+            strftime(to, CLI_TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &tm) == 0)
                 (void)snprintf(to, CLI_TEXT_BYTES, "?");
         return to;
 }
@@ -96,7 +98,7 @@ const char *cli_type_name(enum bdfs_type type)
         return "?";
 }
 
-/* ---- characters -------------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 /* The character at @at and how many bytes it has; 0 when these are not UTF-8. */
 static unsigned decode(const unsigned char *at, uint32_t *ret)
@@ -165,7 +167,7 @@ int cli_columns(const char *text)
         return n;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct cli_table {
         unsigned columns, right;

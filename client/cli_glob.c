@@ -43,7 +43,7 @@ void glob_unescape(const char *from, char *to)
         *to = '\0';
 }
 
-/* ---- groups ------------------------------------------------------------------------------------ */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* The end of the group at @open (its brace); NULL when it has none. */
 static const char *group_end(const char *open, bool *ret_slash)
@@ -151,7 +151,7 @@ static enum bdfs_status expand(const char *pattern, bool with_slash, unsigned de
         return expand_group(pattern, open, end, with_slash, depth, ret, err);
 }
 
-/* ---- what is a pattern --------------------------------------------------------------------------- */
+/* ---- what is a pattern ----------------------------------------------------------------------- */
 
 static enum bdfs_status illegal(const char *what, const char *pattern, struct bdfs_err *err)
 {
@@ -233,7 +233,7 @@ void glob_fini(struct glob *g)
         glob_list_free(&g->alternatives);
 }
 
-/* ---- matching ------------------------------------------------------------------------------------ */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 /* One character and where the next begins; a byte that is not UTF-8 stands for itself. */
 static uint32_t next_char(const char **at)

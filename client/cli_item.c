@@ -19,7 +19,7 @@ void cli_item_fini(struct cli_item *it)
         *it = (struct cli_item){0};
 }
 
-/* ---- errors --------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static const char *words(enum bdfs_status status)
 {
@@ -59,7 +59,7 @@ enum bdfs_status cli_item_reword(const struct cli_item *it, struct bdfs_err *err
         return err->status;
 }
 
-/* ---- what is there -------------------------------------------------------------------------------- */
+/* ---- what is there --------------------------------------------------------------------------- */
 
 static void copy_name(char to[256], const char *name, unsigned id)
 {
@@ -117,7 +117,7 @@ enum bdfs_status cli_item_refresh(struct cli_item *it, struct bdfs_err *err)
         return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }
 
-/* ---- making items --------------------------------------------------------------------------------- */
+/* ---- making items ---------------------------------------------------------------------------- */
 
 static enum bdfs_status finish(struct cli_item *it, bool look, struct cli_item *ret,
                                struct bdfs_err *err)
@@ -195,7 +195,7 @@ enum bdfs_status cli_item_child(const struct cli_item *dir, const char *name, bo
         return finish(&it, look, ret, err);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 bool cli_item_is_directory(const struct cli_item *it)
 {
@@ -250,7 +250,7 @@ enum bdfs_status cli_item_parent_exists(const struct cli_item *it, bool *ret, st
         return BDFS_OK;
 }
 
-/* ---- directories ------------------------------------------------------------------------------------ */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 static enum bdfs_status remote_children(const struct cli_item *dir, cli_item_each *each, void *arg,
                                         struct bdfs_err *err)
@@ -319,7 +319,7 @@ enum bdfs_status cli_item_children(const struct cli_item *dir, cli_item_each *ea
                                : remote_children(dir, each, arg, err);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 void cli_items_fini(struct cli_items *l)
 {

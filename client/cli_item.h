@@ -59,7 +59,7 @@ enum bdfs_status cli_item_fail_full(const struct cli_item *it, struct bdfs_err *
 /* A library's failure about this item: NOT_FOUND and its like get the item's text. */
 enum bdfs_status cli_item_reword(const struct cli_item *it, struct bdfs_err *err);
 
-/* ---- operands ------------------------------------------------------------------------------------ */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 struct cli_items {
         struct cli_item *list;
@@ -77,7 +77,7 @@ enum bdfs_status cli_expand(struct cli *cli, const char *typed, struct cli_items
  * at all could be looked up. */
 void cli_expand_all(struct cli *cli, int n, char **typed, struct cli_items *ret);
 
-/* ---- trees ----------------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 /* @visit each operand and, when @recursive, everything below: a directory before its entries. What
  * fails is said (cli_error) and not descended into; what does not is counted (cli_done). */

@@ -6,7 +6,7 @@
 #include "client/cli_format.h"
 #include "common/bytes.h"
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -100,7 +100,7 @@ json_t *cli_json_item(const struct cli_item *it)
         return o;
 }
 
-/* ---- printing ---------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void print(struct cli *cli, json_t *value, size_t flags)
 {
@@ -134,7 +134,7 @@ void cli_json_one(struct cli *cli, json_t *value)
         cli_print(cli, "\n");
 }
 
-/* ---- files' bytes ------------------------------------------------------------------------------------- */
+/* ---- files' bytes ---------------------------------------------------------------------------- */
 
 void cli_json_bytes_begin(struct cli_base64 *b, struct cli *cli, const char *path)
 {

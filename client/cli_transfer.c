@@ -31,7 +31,7 @@ struct level { /* one directory that is being walked */
         unsigned depth;
 };
 
-/* ---- the rules ---------------------------------------------------------------------------------------- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
 enum bdfs_status cli_transfer_remote_dst(struct cli *cli, int *argc, char **argv,
                                          struct cli_item *ret, struct bdfs_err *err)
@@ -108,7 +108,7 @@ enum bdfs_status cli_transfer_check_nesting(const struct cli_item *src,
         return BDFS_OK;
 }
 
-/* ---- copying -------------------------------------------------------------------------------------------- */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 static void pair_fini(struct pair *p)
 {
@@ -162,7 +162,7 @@ static void queue_copy(struct run *r, struct cli_item *from, struct cli_item *to
         cli_pool_add(r->pool, p);
 }
 
-/* ---- directories ----------------------------------------------------------------------------------------- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 static enum bdfs_status make_directory(struct run *r, struct cli_item *to, bool *ret_fresh,
                                        struct bdfs_err *err)
@@ -175,8 +175,9 @@ static enum bdfs_status make_directory(struct run *r, struct cli_item *to, bool 
                 return cli_item_is_directory(to) ? BDFS_OK
                                                  : cli_item_fail(to, BDFS_NOT_DIRECTORY, err);
         if (to->fs == NULL)
-                rc = mkdir(to->path, 0777) == 0 ? BDFS_OK
-                                                : bdfs_fail_errno(err, errno, "mkdir `%s'", to->text);
+                rc = mkdir(to->path, 0777) == 0
+                             ? BDFS_OK
+                             : bdfs_fail_errno(err, errno, "mkdir `%s'", to->text);
         else
                 rc = bdfs_mkdir(to->fs, to->path, mode, true, err);
         if (rc != BDFS_OK)

@@ -19,7 +19,8 @@ struct cli_transfer {
 
 /* The last operand, or "." when there is only one; patterns must match one name. */
 enum bdfs_status cli_transfer_remote_dst(struct cli *cli, int *argc, char **argv,
-                                         struct cli_item *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+                                         struct cli_item *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 /* May these @n operands go to @dst at all? */
 enum bdfs_status cli_transfer_check(const struct cli_item *dst, size_t n, bool overwrite,
                                     struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -48,8 +48,8 @@ enum bdfs_status cli_trash(struct cli *cli, const struct cli_item *it, bool *ret
         if (is_below(it->path, root))
                 return BDFS_OK;
         if (strcmp(it->path, "/") == 0 || is_below(root, it->path))
-                return bdfs_fail(err, BDFS_INVALID, "Cannot move \"%s\" to the trash, as it contains "
-                                 "the trash. Consider using -skipTrash option", it->text);
+                return bdfs_fail(err, BDFS_INVALID, "Cannot move \"%s\" to the trash, as it "
+                                 "contains the trash. Consider using -skipTrash option", it->text);
         dir = strndup(to, (size_t)(strrchr(to, '/') - to));
         if (dir == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");

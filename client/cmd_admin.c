@@ -10,7 +10,7 @@
 
 #define SAFE_MODE_POLL_MS 200
 
-/* ---- report ------------------------------------------------------------------------------------------ */
+/* ---- report ---------------------------------------------------------------------------------- */
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -165,7 +165,7 @@ static enum bdfs_status admin_report(struct cli *cli, struct bdfs_err *err)
         return rc;
 }
 
-/* ---- safe mode ----------------------------------------------------------------------------------------- */
+/* ---- safe mode ------------------------------------------------------------------------------- */
 
 static void print_safe_mode(struct cli *cli, bool on)
 {
@@ -215,7 +215,7 @@ static enum bdfs_status admin_safe_mode(struct cli *cli, const char *what, struc
         return BDFS_OK;
 }
 
-/* ---- the namenode's state -------------------------------------------------------------------------------- */
+/* ---- the namenode's state -------------------------------------------------------------------- */
 
 static enum bdfs_status admin_checkpoint(struct cli *cli, struct bdfs_err *err)
 {

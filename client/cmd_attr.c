@@ -7,7 +7,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 
-/* ---- chmod ------------------------------------------------------------------------------------------- */
+/* ---- chmod ----------------------------------------------------------------------------------- */
 
 static enum bdfs_status chmod_visit(void *arg, struct cli_item *it, struct bdfs_err *err)
 {
@@ -35,7 +35,7 @@ int cmd_chmod(struct cli *cli, int argc, char **argv)
         return cli_walk_all(cli, argc - 1, argv + 1, recursive, chmod_visit, &change);
 }
 
-/* ---- chown, chgrp ------------------------------------------------------------------------------------- */
+/* ---- chown, chgrp ---------------------------------------------------------------------------- */
 
 struct owner {
         char owner[USER_NAME_BYTES_MAX + 1], group[USER_NAME_BYTES_MAX + 1]; /* "": as it is */
@@ -112,7 +112,7 @@ int cmd_chgrp(struct cli *cli, int argc, char **argv)
         return change_owner(cli, argc, argv, true);
 }
 
-/* ---- setrep ------------------------------------------------------------------------------------------- */
+/* ---- setrep ---------------------------------------------------------------------------------- */
 
 #define SETREP_POLL_MS 500
 

@@ -1,4 +1,5 @@
 /* bdfs put, get, cp, moveFromLocal, getmerge, append */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,14 @@ struct copy_flags {
         const char *threads, *queue, *replication, *block_size;
 };
 
+static_assert(CLI_THREADS_MAX == 64, "the text of -t says it");
+
+static bool wrong(struct cli *cli, const char *text)
+{
+        (void)cli_usage(cli, "%s", text);
+        return false;
+}
+
 /* The values that were given as text. */
 static bool take_values(struct cli *cli, const struct copy_flags *f, unsigned *ret_threads)
 {
@@ -23,24 +32,23 @@ static bool take_values(struct cli *cli, const struct copy_flags *f, unsigned *r
         *ret_threads = THREADS;
         if (f->threads != NULL) {
                 if (!cli_number(f->threads, 1, CLI_THREADS_MAX, false, &v))
-                        return cli_usage(cli, "-t wants a number from 1 to %d", CLI_THREADS_MAX) == 0;
+                        return wrong(cli, "-t wants a number from 1 to 64");
                 *ret_threads = (unsigned)v;
         }
         if (f->queue != NULL && !cli_number(f->queue, 1, INT32_MAX, false, &v))
-                return cli_usage(cli, "-q wants a number") == 0;
+                return wrong(cli, "-q wants a number");
         if (f->replication != NULL) {
                 if (!cli_number(f->replication, 1, 512, false, &v))
-                        return cli_usage(cli, "--replication wants a number from 1 to 512") == 0;
+                        return wrong(cli, "--replication wants a number from 1 to 512");
                 cli->replication = (uint32_t)v;
         }
         if (f->block_size != NULL && !cli_number(f->block_size, 512, 1ULL << 36, true,
                                                  &cli->block_size))
-                return cli_usage(cli, "--block-size wants a number of bytes (K, M, G may follow)") ==
-                       0;
+                return wrong(cli, "--block-size wants a number of bytes (K, M, G may follow)");
         return true;
 }
 
-/* ---- put --------------------------------------------------------------------------------------------- */
+/* ---- put ------------------------------------------------------------------------------------- */
 
 static enum bdfs_status put_stdin(struct cli_transfer *t, struct bdfs_err *err)
 {
@@ -124,7 +132,7 @@ int cmd_moveFromLocal(struct cli *cli, int argc, char **argv)
         return put(cli, argc, argv, true);
 }
 
-/* ---- get --------------------------------------------------------------------------------------------- */
+/* ---- get ------------------------------------------------------------------------------------- */
 
 int cmd_get(struct cli *cli, int argc, char **argv)
 {
@@ -160,7 +168,7 @@ int cmd_get(struct cli *cli, int argc, char **argv)
         return rc;
 }
 
-/* ---- cp ---------------------------------------------------------------------------------------------- */
+/* ---- cp -------------------------------------------------------------------------------------- */
 
 /* -p, -ptop: taken out of the operands; false for a letter that is not known. */
 static bool take_preserve(struct cli *cli, int *argc, char **argv, unsigned *ret)
@@ -179,8 +187,7 @@ static bool take_preserve(struct cli *cli, int *argc, char **argv, unsigned *ret
                 case 'o': *ret |= PRESERVE_OWNER; break;
                 case 'p': *ret |= PRESERVE_MODE; break;
                 case 'a': case 'x':
-                        (void)cli_usage(cli, "-p%c: ACLs and extended attributes are not copied", *c);
-                        return false;
+                        return wrong(cli, "-pa, -px: ACLs and extended attributes are not copied");
                 default:
                         (void)cli_usage(cli, "No attribute for %c", *c);
                         return false;

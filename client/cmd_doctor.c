@@ -64,7 +64,7 @@ static void wrong_text(struct doctor *d, enum bdfs_status status, const char *wh
         wrong(d, what, &err, advice);
 }
 
-/* ---- this side ----------------------------------------------------------------------------------------- */
+/* ---- this side ------------------------------------------------------------------------------- */
 
 static void check_limits(struct doctor *d)
 {
@@ -91,15 +91,15 @@ static void check_user(struct doctor *d)
                 return;
         }
         if (claimed != NULL && strcmp(claimed, name) != 0 && os_own_uid() != 0) {
-                (void)snprintf(text, sizeof(text), "HADOOP_USER_NAME says %s, this process is %s: a "
-                               "bdfs server refuses that", claimed, name);
+                (void)snprintf(text, sizeof(text), "HADOOP_USER_NAME says %s, this process is "
+                               "%s: a bdfs server refuses that", claimed, name);
                 say(d, VERDICT_WARNING, "user", text, "unset HADOOP_USER_NAME");
                 return;
         }
         say(d, VERDICT_OK, "user", claimed == NULL ? name : claimed, NULL);
 }
 
-/* ---- the namenode --------------------------------------------------------------------------------------- */
+/* ---- the namenode ---------------------------------------------------------------------------- */
 
 static bool check_namenode(struct doctor *d)
 {
@@ -114,11 +114,11 @@ static bool check_namenode(struct doctor *d)
                 return true;
         }
         if (rc == BDFS_UNAVAILABLE)
-                advice = "nothing listens there: start the cluster (bdfs cluster up --dir DIR), or give "
-                         "the right address";
+                advice = "nothing listens there: start the cluster (bdfs cluster up --dir DIR), or "
+                         "give the right address";
         else if (rc == BDFS_CLOSED || rc == BDFS_PROTOCOL)
-                advice = "that port does not speak Hadoop's protocol: the RPC port is needed (8020 or "
-                         "9000 usually), not the one for web pages";
+                advice = "that port does not speak Hadoop's protocol: the RPC port is needed (8020 "
+                         "or 9000 usually), not the one for web pages";
         else if (rc == BDFS_PERMISSION)
                 advice = "the server refuses this user: see `id` and HADOOP_USER_NAME";
         wrong(d, "namenode", &err, advice);
@@ -155,7 +155,7 @@ static void check_server(struct doctor *d)
         message_free(s);
 }
 
-/* ---- the datanodes --------------------------------------------------------------------------------------- */
+/* ---- the datanodes --------------------------------------------------------------------------- */
 
 static void check_node(struct doctor *d, const Hadoop__DatanodeInfoProto *n)
 {
@@ -169,8 +169,8 @@ static void check_node(struct doctor *d, const Hadoop__DatanodeInfoProto *n)
         (void)snprintf(name, sizeof(name), "%s:%u", n->id->ipaddr, n->id->xferport);
         if (os_connect(&s, &addr, os_mono_ms() + CONNECT_MS, &err) != BDFS_OK) {
                 (void)bdfs_wrap(&err, "%s", name);
-                wrong(d, "datanode", &err, "the namenode sees it, this host does not: a firewall, or it "
-                                           "registered with an address for another network");
+                wrong(d, "datanode", &err, "the namenode sees it, this host does not: a firewall, "
+                                           "or it registered with an address of another network");
                 return;
         }
         os_sock_close(s);
@@ -233,7 +233,7 @@ static void check_blocks(struct doctor *d)
                     text, "`bdfs fsck /` names the files; copies are made by themselves");
 }
 
-/* ---- this user's place there -------------------------------------------------------------------------------- */
+/* ---- this user's place there ----------------------------------------------------------------- */
 
 static void check_home(struct doctor *d)
 {
@@ -242,8 +242,8 @@ static void check_home(struct doctor *d)
         struct bdfs_err err;
 
         (void)snprintf(home, sizeof(home), "/user/%s", bdfs_user(d->fs));
-        (void)snprintf(advice, sizeof(advice), "relative paths begin there: bdfs mkdir -p %s (as an "
-                       "administrator: and bdfs chown %s %s)", home, bdfs_user(d->fs), home);
+        (void)snprintf(advice, sizeof(advice), "relative paths begin there: bdfs mkdir -p %s (as "
+                       "an administrator: and bdfs chown %s %s)", home, bdfs_user(d->fs), home);
         if (bdfs_stat(d->fs, home, &st, &err) == BDFS_OK) {
                 bdfs_stat_fini(&st);
                 if (bdfs_access(d->fs, home, 2, &err) == BDFS_OK)

@@ -80,7 +80,7 @@ static char *lower(const char *text)
         return NULL;
 }
 
-/* ---- expressions -------------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static enum bdfs_status add_step(struct find *f, enum step_kind kind, const char *pattern,
                                  struct bdfs_err *err)
@@ -89,7 +89,8 @@ static enum bdfs_status add_step(struct find *f, enum step_kind kind, const char
         AUTO_FREE char *small = NULL;
 
         if (f->n == STEPS_MAX)
-                return bdfs_fail(err, BDFS_USAGE, "the expression has more than %d parts", STEPS_MAX);
+                return bdfs_fail(err, BDFS_USAGE, "the expression has more than %d parts",
+                                 STEPS_MAX);
         *s = (struct step){.kind = kind};
         if (kind == STEP_INAME) {
                 small = lower(pattern);

@@ -35,7 +35,7 @@ static void problem(struct fsck *f, const char *path, uint64_t block, const char
         (void)json_array_append_new(f->problems, o);
 }
 
-/* ---- a bdfs namenode ------------------------------------------------------------------------------------ */
+/* ---- a bdfs namenode ------------------------------------------------------------------------- */
 
 static void add_page(struct fsck *f, const Bdfs__FsckResponse *r)
 {
@@ -82,7 +82,7 @@ static enum bdfs_status ask(struct fsck *f, const struct cli_item *it, struct bd
         return BDFS_OK;
 }
 
-/* ---- another HDFS ---------------------------------------------------------------------------------------- */
+/* ---- another HDFS ---------------------------------------------------------------------------- */
 
 static void look_block(struct fsck *f, const struct cli_item *it, const struct bdfs_location *l)
 {
@@ -137,7 +137,7 @@ static enum bdfs_status fsck_visit(void *arg, struct cli_item *it, struct bdfs_e
         return BDFS_OK;
 }
 
-/* ---- the result ------------------------------------------------------------------------------------------ */
+/* ---- the result ------------------------------------------------------------------------------ */
 
 static bool healthy(const struct fsck *f)
 {
@@ -146,7 +146,8 @@ static bool healthy(const struct fsck *f)
 
 static void print_sums(struct fsck *f, const char *path)
 {
-        cli_print(f->cli, "%s: %llu files, %llu directories, %llu symlinks, %llu blocks, %llu bytes\n",
+        cli_print(f->cli, "%s: %llu files, %llu directories, %llu symlinks, %llu blocks, %llu "
+                          "bytes\n",
                   path, (unsigned long long)f->files, (unsigned long long)f->directories,
                   (unsigned long long)f->symlinks, (unsigned long long)f->blocks,
                   (unsigned long long)f->bytes);

@@ -6,7 +6,7 @@
 #include "client/cli_service.h"
 #include "client/cmd.h"
 
-/* ---- info: what a bdfs namenode says -------------------------------------------------------------------- */
+/* ---- info: what a bdfs namenode says --------------------------------------------------------- */
 
 static void print_replica(struct cli *cli, const Bdfs__ReplicaInfo *r, const Bdfs__BlockInfo *b)
 {
@@ -113,7 +113,7 @@ static json_t *file_json(const struct cli_item *it, const Bdfs__FileInfoResponse
         return o;
 }
 
-/* ---- info: what any HDFS says ---------------------------------------------------------------------------- */
+/* ---- info: what any HDFS says ---------------------------------------------------------------- */
 
 static json_t *locations_json(const struct cli_item *it, const struct bdfs_location *list, size_t n)
 {

@@ -9,7 +9,7 @@
 #include "client/cmd.h"
 #include "common/cleanup.h"
 
-/* ---- append ------------------------------------------------------------------------------------------ */
+/* ---- append ---------------------------------------------------------------------------------- */
 
 /* Opened before anything is written: a missing one must not leave half an append. */
 static enum bdfs_status open_sources(int n, char **typed, struct cli_source *sources,
@@ -95,7 +95,8 @@ int cmd_append(struct cli *cli, int argc, char **argv)
                                          "stdin (-) must be the sole input argument when present");
         }
         if ((replication != NULL && !cli_number(replication, 1, 512, false, &v)) ||
-            (block_size != NULL && !cli_number(block_size, 512, 1ULL << 36, true, &cli->block_size)))
+            (block_size != NULL &&
+             !cli_number(block_size, 512, 1ULL << 36, true, &cli->block_size)))
                 return cli_usage(cli, "--replication and --block-size want numbers");
         cli->replication = v > 0 ? (uint32_t)v : cli->replication;
         sources = calloc((size_t)argc, sizeof(*sources));
@@ -113,7 +114,7 @@ int cmd_append(struct cli *cli, int argc, char **argv)
         return cli_exit(cli);
 }
 
-/* ---- getmerge ----------------------------------------------------------------------------------------- */
+/* ---- getmerge -------------------------------------------------------------------------------- */
 
 struct merge {
         struct cli *cli;
@@ -193,7 +194,8 @@ int cmd_getmerge(struct cli *cli, int argc, char **argv)
         if (!cli_options(cli, &argc, &argv, options, 2, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
         argc--;
-        if (cli_item_local(strcmp(argv[argc], "-") == 0 ? out : argv[argc], &dst, &err) != BDFS_OK ||
+        if (cli_item_local(strcmp(argv[argc], "-") == 0 ? out : argv[argc], &dst, &err) !=
+                    BDFS_OK ||
             (cli_item_is_directory(&dst) &&
              cli_item_fail(&dst, BDFS_IS_DIRECTORY, &err) != BDFS_OK)) {
                 cli_error(cli, &err);

@@ -41,7 +41,7 @@ static enum bdfs_status no_memory(struct bdfs_err *err)
         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a listing");
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static const char *intern(struct names *names, const char *name)
 {
@@ -153,7 +153,7 @@ static void print_rows(struct ls *ls)
                 print_row(ls, &ls->rows[i]);
 }
 
-/* ---- order ------------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b, void *arg)
 {
@@ -170,7 +170,7 @@ static int compare(const void *a, const void *b, void *arg)
         return ls->reverse ? -order : order;
 }
 
-/* ---- walking ---------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static void list_tree(struct ls *ls, const struct cli_item *dir);
 

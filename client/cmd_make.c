@@ -1,4 +1,4 @@
-/* bdfs mkdir, touch, touchz, truncate, concat, append: names that come to be or change their length. */
+/* bdfs mkdir, touch, touchz, truncate, concat */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static int for_each(struct cli *cli, int argc, char **argv, each_item *one, void
         return cli_exit(cli);
 }
 
-/* ---- mkdir ------------------------------------------------------------------------------------------- */
+/* ---- mkdir ----------------------------------------------------------------------------------- */
 
 struct mkdir {
         struct cli *cli;
@@ -74,7 +74,7 @@ int cmd_mkdir(struct cli *cli, int argc, char **argv)
         return for_each(cli, argc, argv, mkdir_one, &m, "-p makes the directories above it too");
 }
 
-/* ---- touch ------------------------------------------------------------------------------------------- */
+/* ---- touch ----------------------------------------------------------------------------------- */
 
 static enum bdfs_status make_empty(struct cli *cli, const struct cli_item *it, struct bdfs_err *err)
 {
@@ -173,7 +173,7 @@ int cmd_touch(struct cli *cli, int argc, char **argv)
         return for_each(cli, argc, argv, touch_one, &t, NULL);
 }
 
-/* ---- truncate ----------------------------------------------------------------------------------------- */
+/* ---- truncate -------------------------------------------------------------------------------- */
 
 #define TRUNCATE_POLL_MS 200
 
@@ -209,8 +209,8 @@ static enum bdfs_status truncate_one(void *arg, struct cli_item *it, struct bdfs
         if (cli_item_is_directory(it))
                 return cli_item_fail(it, BDFS_IS_DIRECTORY, err);
         if (t->length > it->st.length)
-                return bdfs_fail(err, BDFS_INVALID, "Cannot truncate to a larger file size. Current "
-                                 "size: %llu, truncate size: %llu.",
+                return bdfs_fail(err, BDFS_INVALID, "Cannot truncate to a larger file size. "
+                                 "Current size: %llu, truncate size: %llu.",
                                  (unsigned long long)it->st.length, (unsigned long long)t->length);
         if (bdfs_truncate(it->fs, it->path, t->length, &done, err) != BDFS_OK)
                 return err->status;
@@ -222,7 +222,8 @@ static enum bdfs_status truncate_one(void *arg, struct cli_item *it, struct bdfs
         }
         if (!done && wait_truncated(t, it, err) != BDFS_OK)
                 return err->status;
-        cli_print(t->cli, "Truncated %s to length: %llu\n", it->text, (unsigned long long)t->length);
+        cli_print(t->cli, "Truncated %s to length: %llu\n", it->text,
+                  (unsigned long long)t->length);
         return BDFS_OK;
 }
 
@@ -238,7 +239,7 @@ int cmd_truncate(struct cli *cli, int argc, char **argv)
         return for_each(cli, argc - 1, argv + 1, truncate_one, &t, NULL);
 }
 
-/* ---- concat -------------------------------------------------------------------------------------------- */
+/* ---- concat ---------------------------------------------------------------------------------- */
 
 static enum bdfs_status concat(struct cli_items *list, struct bdfs_err *err)
 {

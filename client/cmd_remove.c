@@ -9,7 +9,7 @@
 
 #define SAFE_FILES 100
 
-/* ---- rm ---------------------------------------------------------------------------------------------- */
+/* ---- rm -------------------------------------------------------------------------------------- */
 
 struct rm {
         struct cli *cli;
@@ -28,7 +28,8 @@ static enum bdfs_status confirmed(const struct cli_item *it, bool *ret, struct b
         if (*ret)
                 return BDFS_OK;
         (void)fflush(stdout);
-        (void)fprintf(stderr, "Proceed deleting %llu files? (Y or N) ", (unsigned long long)s.files);
+        (void)fprintf(stderr, "Proceed deleting %llu files? (Y or N) ",
+                      (unsigned long long)s.files);
         if (fgets(answer, sizeof(answer), stdin) != NULL)
                 *ret = answer[0] == 'y' || answer[0] == 'Y';
         if (!*ret)
@@ -75,7 +76,7 @@ static void rm_operand(struct rm *rm, const char *typed)
                 if (rm_one(rm, &list.list[i], &err) == BDFS_OK)
                         cli_done(rm->cli);
                 else if (err.status == BDFS_IS_DIRECTORY)
-                        cli_error_hint(rm->cli, &err, "-r removes a directory with all that is in it");
+                        cli_error_hint(rm->cli, &err, "-r removes directories with all in them");
                 else
                         cli_error(rm->cli, &err);
         }
@@ -97,7 +98,7 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
         return cli_exit(cli);
 }
 
-/* ---- rmdir ------------------------------------------------------------------------------------------- */
+/* ---- rmdir ----------------------------------------------------------------------------------- */
 
 struct rmdir {
         bool ignore_full;
@@ -127,7 +128,7 @@ int cmd_rmdir(struct cli *cli, int argc, char **argv)
         return cli_walk_all(cli, argc, argv, false, rmdir_one, &r);
 }
 
-/* ---- mv ---------------------------------------------------------------------------------------------- */
+/* ---- mv -------------------------------------------------------------------------------------- */
 
 static enum bdfs_status mv_one(const struct cli_item *dst, const struct cli_item *src,
                                struct bdfs_err *err)

@@ -7,7 +7,7 @@
 #include "client/cmd.h"
 #include "common/cleanup.h"
 
-/* ---- stat -------------------------------------------------------------------------------------------- */
+/* ---- stat ------------------------------------------------------------------------------------ */
 
 struct show_stat {
         struct cli *cli;
@@ -85,7 +85,7 @@ int cmd_stat(struct cli *cli, int argc, char **argv)
         return rc;
 }
 
-/* ---- test -------------------------------------------------------------------------------------------- */
+/* ---- test ------------------------------------------------------------------------------------ */
 
 struct question {
         bool exists, directory, file, some, none, writable, readable;
@@ -151,7 +151,7 @@ int cmd_test(struct cli *cli, int argc, char **argv)
         return cli_exit(cli) != 0 ? cli_exit(cli) : !yes;
 }
 
-/* ---- checksum ----------------------------------------------------------------------------------------- */
+/* ---- checksum -------------------------------------------------------------------------------- */
 
 struct sums {
         struct cli *cli;

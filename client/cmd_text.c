@@ -43,7 +43,7 @@ static const struct format *format_of(const uint8_t *bytes, size_t n)
         return NULL;
 }
 
-/* ---- a decompressor ----------------------------------------------------------------------------------- */
+/* ---- a decompressor -------------------------------------------------------------------------- */
 
 struct child {
         pid_t pid;
@@ -139,8 +139,8 @@ static enum bdfs_status ended(const struct cli_item *it, const struct format *f,
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return BDFS_OK;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': %s is not installed here, it is what "
-                                 "decompresses this file", it->text, f->program);
+                return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': %s is not installed here, it is "
+                                 "what decompresses this file", it->text, f->program);
         return bdfs_fail(err, BDFS_CORRUPT, "`%s': its %s data is damaged", it->text, f->name);
 }
 
@@ -173,7 +173,7 @@ static enum bdfs_status decompress(struct cli *cli, const struct cli_item *it,
         return feeding.rc;
 }
 
-/* ---- the verb ------------------------------------------------------------------------------------------ */
+/* ---- the verb -------------------------------------------------------------------------------- */
 
 static enum bdfs_status plain(struct cli *cli, struct bdfs_file *file, struct cli_base64 *json,
                               struct bdfs_err *err)
@@ -209,8 +209,8 @@ static enum bdfs_status text_open(struct cli *cli, const struct cli_item *it,
         bdfs_seek(file, 0);
         f = format_of(first, n);
         if (f != NULL && f->program == NULL)
-                return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': is %s, which is not turned into text "
-                                 "here; cat gives its bytes", it->text, f->name);
+                return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': is %s, which is not turned into "
+                                 "text here; cat gives its bytes", it->text, f->name);
         if (cli->json)
                 cli_json_bytes_begin(&json, cli, it->text);
         rc = f == NULL ? plain(cli, file, cli->json ? &json : NULL, err)

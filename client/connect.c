@@ -211,7 +211,7 @@ void fs_count(struct bdfs *fs, uint64_t read, uint64_t local, uint64_t written)
         fs->bytes_written += written;
 }
 
-/* ---- calls ---- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* Safe mode, a standby or "try again" may pass: these are tried again until the deadline. */
 static bool may_pass(enum bdfs_status rc)

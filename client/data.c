@@ -125,7 +125,7 @@ void data_put(struct data_pool *p, struct data_conn *c)
                 data_drop(c);
 }
 
-/* ---- sending ---- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 enum bdfs_status data_send_op(struct data_conn *c, enum transfer_op op,
                               const ProtobufCMessage *message, int64_t deadline_ms,
@@ -144,7 +144,7 @@ enum bdfs_status data_send_op(struct data_conn *c, enum transfer_op op,
         return rc;
 }
 
-/* ---- receiving ---- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Have at least @n unread bytes in c->in; may read some more. */
 static enum bdfs_status fill(struct data_conn *c, size_t n, int64_t deadline_ms,

@@ -18,7 +18,7 @@ void file_map_fini(struct file_map *m)
         *m = (struct file_map){0};
 }
 
-/* ---- a block that is being written ---- */
+/* ---- a block that is being written ----------------------------------------------------------- */
 
 static enum bdfs_status ask_length(struct bdfs *fs, const Hadoop__DatanodeIDProto *id,
                                    Hadoop__ExtendedBlockProto *block, uint64_t *ret,
@@ -71,7 +71,7 @@ static enum bdfs_status visible_length(struct bdfs *fs, const Hadoop__LocatedBlo
         return bdfs_wrap(err, "the length of the block that is being written cannot be learned");
 }
 
-/* ---- locating ---- */
+/* ---- locating -------------------------------------------------------------------------------- */
 
 enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
                         struct file_map *ret, struct bdfs_err *err)
@@ -149,7 +149,7 @@ uint64_t file_map_version(const struct file_map *m)
         return digest;
 }
 
-/* ---- for people and schedulers ---- */
+/* ---- for people and schedulers --------------------------------------------------------------- */
 
 static bool take_location(const Hadoop__LocatedBlockProto *b, struct bdfs_location *ret)
 {
@@ -188,7 +188,8 @@ enum bdfs_status bdfs_locations(struct bdfs *fs, const char *path, uint64_t offs
         if (locate(fs, path, offset, length, &m, err) != BDFS_OK)
                 return err->status;
         list = calloc(m.blocks->n_blocks + 1, sizeof(*list));
-        while (list != NULL && n < m.blocks->n_blocks && take_location(m.blocks->blocks[n], &list[n]))
+        while (list != NULL && n < m.blocks->n_blocks &&
+               take_location(m.blocks->blocks[n], &list[n]))
                 n++;
         if (list == NULL || n < m.blocks->n_blocks) {
                 bdfs_locations_free(list, n);

@@ -141,7 +141,8 @@ static int run(struct cli *cli, int argc, char **argv)
 
         cli->verb = find_verb(argv[0]);
         if (cli->verb == NULL) {
-                (void)fprintf(stderr, "bdfs: %s: no such verb\n  `bdfs help` lists them\n", argv[0]);
+                (void)fprintf(stderr, "bdfs: %s: no such verb\n  `bdfs help` lists them\n",
+                              argv[0]);
                 return bdfs_status_exit(BDFS_USAGE);
         }
         if (!cli->verb->raw && wants_help(argc, argv))

@@ -85,7 +85,7 @@ enum bdfs_status bdfs_lstat(struct bdfs *fs, const char *path, struct bdfs_stat 
         return get_info(fs, path, false, ret, err);
 }
 
-/* ---- listings ---- */
+/* ---- listings -------------------------------------------------------------------------------- */
 
 void bdfs_listing_fini(struct bdfs_listing *l)
 {
@@ -136,7 +136,7 @@ enum bdfs_status bdfs_list(struct bdfs *fs, const char *path, const char *after,
         return rc;
 }
 
-/* ---- changes ---- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 enum bdfs_status bdfs_mkdir(struct bdfs *fs, const char *path, uint32_t mode, bool parents,
                             struct bdfs_err *err)
@@ -255,7 +255,8 @@ enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_
         done = ((Hadoop__SetReplicationResponseProto *)m)->result;
         message_free(m);
         return done ? BDFS_OK
-                    : bdfs_fail(err, BDFS_IS_DIRECTORY, "`%s': only files have a replication", path);
+                    : bdfs_fail(err, BDFS_IS_DIRECTORY, "`%s': only files have a replication",
+                                path);
 }
 
 enum bdfs_status bdfs_symlink(struct bdfs *fs, const char *target, const char *link,
@@ -271,7 +272,7 @@ enum bdfs_status bdfs_symlink(struct bdfs *fs, const char *target, const char *l
         return fs_call_only(fs, METHOD_CLIENT_createSymlink, &q.base, err);
 }
 
-/* ---- questions ---- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 enum bdfs_status bdfs_access(struct bdfs *fs, const char *path, unsigned rwx, struct bdfs_err *err)
 {

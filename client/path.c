@@ -36,12 +36,14 @@ enum bdfs_status bdfs_path_resolve(const char *typed, const char *user, char **r
                 slash = strchr(typed + 7, '/');
                 path = slash == NULL ? "/" : slash;
                 if (slash != typed + 7) {
-                        uri = slash == NULL ? strdup(typed) : strndup(typed, (size_t)(slash - typed));
+                        uri = slash == NULL ? strdup(typed)
+                                            : strndup(typed, (size_t)(slash - typed));
                         if (uri == NULL)
                                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
                 }
         } else if (strstr(typed, "://") != NULL) {
-                return bdfs_fail(err, BDFS_USAGE, "`%s': only bdfs:// and hdfs:// are known", typed);
+                return bdfs_fail(err, BDFS_USAGE, "`%s': only bdfs:// and hdfs:// are known",
+                                 typed);
         }
         buf_init(&to, 0);
         if (path[0] != '/') {

@@ -33,7 +33,7 @@ struct file_reader {
         bool streaming;
 };
 
-/* ---- open, close ---- */
+/* ---- open, close ----------------------------------------------------------------------------- */
 
 static enum bdfs_status map_fetch(struct bdfs *fs, const char *path, struct map_ref **ret,
                                   struct bdfs_err *err)
@@ -129,7 +129,7 @@ void bdfs_seek(struct bdfs_file *f, uint64_t offset)
         f->reader->at = offset;
 }
 
-/* ---- finding a replica ---- */
+/* ---- finding a replica ----------------------------------------------------------------------- */
 
 static bool is_bad(const struct bad_nodes *bad, const struct os_addr *addr)
 {
@@ -184,7 +184,7 @@ static enum bdfs_status open_replica(struct bdfs *fs, const Hadoop__LocatedBlock
         return BDFS_NOT_FOUND; /* @err has the last one's reason, if any was asked */
 }
 
-/* ---- reading a piece ---- */
+/* ---- reading a piece ------------------------------------------------------------------------- */
 
 struct attempt { /* one read, over all its failures */
         struct map_ref *map;

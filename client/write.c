@@ -40,7 +40,7 @@ struct file_writer {
         uint8_t buffer[WRITE_PACKET_BYTES];
 };
 
-/* ---- taking turns with the lease thread ---- */
+/* ---- taking turns with the lease thread ------------------------------------------------------ */
 
 static void enter(struct file_writer *w)
 {
@@ -87,7 +87,7 @@ static void tick(struct lease_member *m)
         os_mutex_unlock(&w->lock);
 }
 
-/* ---- blocks ---- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static Hadoop__ExtendedBlockProto *previous_block(struct file_writer *w)
 {
@@ -209,7 +209,7 @@ static enum bdfs_status finish_block(struct file_writer *w, struct bdfs_err *err
         return rc;
 }
 
-/* ---- writing ---- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* How many bytes the packet that is being filled may have. */
 static size_t packet_room(const struct file_writer *w)
@@ -332,7 +332,7 @@ enum bdfs_status bdfs_hsync(struct bdfs_file *f, struct bdfs_err *err)
         return flush(f, true, err);
 }
 
-/* ---- closing ---- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void writer_free(struct file_writer *w)
 {
@@ -393,7 +393,7 @@ void writer_abandon(struct file_writer *w)
         writer_free(w);
 }
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum bdfs_status writer_new(struct bdfs *fs, const char *path,
                                    const Hadoop__HdfsFileStatusProto *st, struct bdfs_file **ret,
@@ -467,7 +467,7 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
         return rc;
 }
 
-/* ---- append ---- */
+/* ---- append ---------------------------------------------------------------------------------- */
 
 static enum bdfs_status new_stamp(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
                                   ProtobufCMessage **ret, struct bdfs_err *err)
@@ -512,7 +512,8 @@ static enum bdfs_status reopen_partial(struct file_writer *w, Hadoop__LocatedBlo
         int bad;
 
         if (partial->n_locs > PIPELINE_NODES_MAX)
-                return bdfs_fail(err, BDFS_UNSUPPORTED, "more than %d replicas", PIPELINE_NODES_MAX);
+                return bdfs_fail(err, BDFS_UNSUPPORTED, "more than %d replicas",
+                                 PIPELINE_NODES_MAX);
         if (new_stamp(w, partial, &m, err) != BDFS_OK)
                 return err->status;
         block.generationstamp =
