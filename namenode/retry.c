@@ -63,11 +63,11 @@ enum bdfs_status retry_find(struct store_txn *t, const Bdfs__JournalRecord *reco
         *ret = NULL;
         if (!record->has_client_id)
                 return BDFS_OK;
-        rc = store_get(t, TABLE_RETRY, key, answer_key(key, record), &value, &n, err);
+        rc = store_get(t, TABLE_RETRY, key, answer_key(key, record), &value, &n, NULL);
         if (rc == BDFS_NOT_FOUND)
-                return BDFS_OK;
+                return BDFS_OK; /* as nearly always: no text is made */
         if (rc != BDFS_OK)
-                return rc;
+                return bdfs_fail(err, rc, "look up the answer kept for call %d", record->call_id);
         if (n > 0 && value[0] == TABLE_ROW_VERSION)
                 *ret = bdfs__op_result__unpack(NULL, n - 1, value + 1);
         return *ret != NULL ? BDFS_OK : malformed(TABLE_RETRY, err);

@@ -343,6 +343,70 @@ static inline void kit_same(const struct kit_digest *a, const struct kit_digest 
         assert_memory_equal(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+static inline void kit_changes(unsigned n)
+{
+        static unsigned number;
+        uint64_t inode;
+
+        for (unsigned i = 0; i < n; i++) {
+                char path[32];
+
+                number++;
+                (void)snprintf(path, sizeof(path), "/%u", number % 50); /* some are overwritten */
+                OK(kit_do(path, number % 3 == 0 ? (int)number : -1, &inode));
+        }
+}
+
+/* @n records of 4 MiB: 15 fill a segment of the journal. */
+static inline void kit_large_changes(unsigned n)
+{
+        static char big[4 * MIB];
+        struct kit_record r;
+
+        memset(big, 'b', sizeof(big));
+        for (unsigned i = 0; i < n; i++) {
+                kit_record(&r, "/x", -1);
+                r.mkdirs.path.data = (uint8_t *)big;
+                r.mkdirs.path.len = sizeof(big);
+                OK(commit_wait(kit.commit, &r.record, NULL, &kit.err));
+        }
+}
+
+static inline void kit_checkpoint(void)
+{
+        uint64_t index;
+
+        OK(commit_checkpoint(kit.commit, &index, &kit.err));
+        assert_int_equal(index, commit_checkpoint_index(kit.commit));
+}
+
+static inline void kit_other_boot(void)
+{
+        char path[256];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%s/boot", kit.tables);
+        fd = open(path, O_WRONLY);
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, "00000000-0000-0000-0000-000000000000", 36, 0), 36);
+        assert_int_equal(close(fd), 0);
+}
+
+static inline void kit_expect(const struct kit_digest *want)
+{
+        struct kit_digest d = kit_digest();
+
+        kit_same(want, &d);
+}
+
+static inline void kit_refused(const char *text)
+{
+        assert_int_equal(kit_start_with(true), BDFS_CORRUPT);
+        if (strstr(kit.err.text, text) == NULL)
+                (void)fprintf(stderr, "text: %s\n", kit.err.text);
+        assert_non_null(strstr(kit.err.text, text));
+}
+
 static inline int kit_set_up(void **state)
 {
         (void)state;
