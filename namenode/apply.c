@@ -107,9 +107,14 @@ static enum bdfs_status set_caller(struct apply *a, struct bdfs_err *err)
         return perm_load(a->t, &a->who, a->b->groups, &a->caller, err);
 }
 
-static bool is_fatal(enum bdfs_status rc)
+enum bdfs_status apply_fatal(enum bdfs_status rc, const char *what, struct bdfs_err *err)
 {
-        return rc == BDFS_CORRUPT || rc == BDFS_IO || rc == BDFS_NO_SPACE || rc == BDFS_NO_MEMORY;
+        if (rc == BDFS_OK || rc == BDFS_CORRUPT || rc == BDFS_IO || rc == BDFS_NO_SPACE ||
+            rc == BDFS_NO_MEMORY)
+                return rc;
+        (void)bdfs_wrap(err, "%s stopped half-way", what);
+        err->status = rc == BDFS_LIMIT ? BDFS_NO_MEMORY : BDFS_CORRUPT; /* a full transaction */
+        return err->status;
 }
 
 static enum bdfs_status run(struct apply *a, struct bdfs_err *err)
@@ -125,12 +130,7 @@ static enum bdfs_status run(struct apply *a, struct bdfs_err *err)
         if (rc != BDFS_OK)
                 return rc;
         rc = operations[op].apply(a, err);
-        if (rc == BDFS_OK || is_fatal(rc) || !a->writing)
-                return rc;
-        /* Half of it is written: whatever is wrong, the tables are not what they should be. */
-        (void)bdfs_wrap(err, "%s stopped half-way", operations[op].name);
-        err->status = BDFS_CORRUPT;
-        return BDFS_CORRUPT;
+        return a->writing ? apply_fatal(rc, operations[op].name, err) : rc;
 }
 
 enum bdfs_status apply_record(struct store_txn *t, struct apply_batch *b,

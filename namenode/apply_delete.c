@@ -87,7 +87,7 @@ enum bdfs_status apply_subtree(struct apply *a, const struct resolved *r, unsign
         if (a->caller.superuser || !resolved_exists(r) || r->last.type != INODE_DIRECTORY ||
             r->last.children == 0)
                 return BDFS_OK;
-        rc = totals_flush(a->t, a->b->totals, err);
+        rc = apply_fatal(totals_flush(a->t, a->b->totals, err), "counting", err);
         return rc != BDFS_OK ? rc : path_permit_tree(a->t, r, &a->caller, &want, err);
 }
 

@@ -47,6 +47,10 @@ static inline void apply_writes(struct apply *a)
         a->writing = true;
 }
 
+/* What was written in part must not look like a refusal: a status that ends the transaction. */
+enum bdfs_status apply_fatal(enum bdfs_status rc, const char *what, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+
 static inline struct counters *apply_counters(struct apply *a)
 {
         BDFS_ASSERT(a->writing);
