@@ -26,16 +26,35 @@ static const struct status_row *row_of(enum bdfs_status status)
         return &rows[status];
 }
 
-enum bdfs_status bdfs_fail(struct bdfs_err *err, enum bdfs_status status, const char *format, ...)
+static enum bdfs_status make(struct bdfs_err *err, enum bdfs_status status, const char *java_class,
+                             const char *format, va_list ap)
 {
-        va_list ap;
-
         BDFS_ASSERT(status != BDFS_OK);
         if (err == NULL)
                 return status;
         err->status = status;
-        va_start(ap, format);
+        err->java_class = java_class;
         (void)vsnprintf(err->text, sizeof(err->text), format, ap); /* cut texts are still texts */
+        return status;
+}
+
+enum bdfs_status bdfs_fail(struct bdfs_err *err, enum bdfs_status status, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        (void)make(err, status, NULL, format, ap);
+        va_end(ap);
+        return status;
+}
+
+enum bdfs_status bdfs_fail_class(struct bdfs_err *err, enum bdfs_status status,
+                                 const char *java_class, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        (void)make(err, status, java_class, format, ap);
         va_end(ap);
         return status;
 }
@@ -48,9 +67,8 @@ enum bdfs_status bdfs_fail_errno(struct bdfs_err *err, int eno, const char *form
 
         if (err == NULL)
                 return status;
-        err->status = status;
         va_start(ap, format);
-        (void)vsnprintf(err->text, sizeof(err->text), format, ap);
+        (void)make(err, status, NULL, format, ap);
         va_end(ap);
         used = strlen(err->text);
         (void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerrordesc_np(eno));

@@ -65,7 +65,8 @@ enum bdfs_status {
 
 struct bdfs_err {
         enum bdfs_status status;
-        char text[BDFS_ERR_TEXT_BYTES]; /* "outer: inner: cause", NUL-terminated, never empty on failure */
+        char text[BDFS_ERR_TEXT_BYTES]; /* "outer: inner: cause", never empty on failure */
+        const char *java_class;         /* a constant of proto/exception.h; NULL: the status says it */
 };
 
 #define BDFS_MUST_CHECK __attribute__((warn_unused_result))
@@ -79,6 +80,12 @@ struct bdfs_err {
 /* Fill @err (which may be NULL) and return @status, so that make-and-return is one line. */
 enum bdfs_status bdfs_fail(struct bdfs_err *err, enum bdfs_status status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* The same where Hadoop's clients must see another exception than the status's; @java_class is one
+ * of proto/exception.h. */
+enum bdfs_status bdfs_fail_class(struct bdfs_err *err, enum bdfs_status status,
+                                 const char *java_class, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
 
 /* The same with the status and text of an errno value; %m in @format is not needed. */
 enum bdfs_status bdfs_fail_errno(struct bdfs_err *err, int eno, const char *format, ...)

@@ -5,8 +5,8 @@
  * class may stand for several statuses (java.io.IOException for most), and then bdfs peers add the
  * exact status in a field of their own (RpcResponseHeaderProto.bdfsStatus).
  *
- * Classes without a status of their own are named below; a handler that must raise one of them
- * names it (ipc_error_class_encode), and a client reads them as the nearest status.
+ * Classes without a status of their own are named below; who must raise one of them names it
+ * (bdfs_fail_class, ipc_error_class_encode), and a client reads them as the nearest status.
  *
  * Owner, threads: constant tables.
  */
@@ -44,6 +44,11 @@ enum ipc_error_code {
 #define EXCEPTION_XATTR_NOT_FOUND "org.apache.hadoop.hdfs.protocol.XAttrNotFoundException"
 #define EXCEPTION_NS_QUOTA "org.apache.hadoop.hdfs.protocol.NSQuotaExceededException"
 #define EXCEPTION_TYPE_QUOTA "org.apache.hadoop.hdfs.protocol.QuotaByStorageTypeExceededException"
+#define EXCEPTION_ILLEGAL_ARGUMENT "java.lang.IllegalArgumentException"
+#define EXCEPTION_ASSERTION "java.lang.AssertionError"
+#define EXCEPTION_NAME_TOO_LONG \
+        "org.apache.hadoop.hdfs.protocol.FSLimitException$PathComponentTooLongException"
+#define EXCEPTION_PATH_NOT_DIRECTORY "org.apache.hadoop.fs.PathIsNotDirectoryException"
 #define EXCEPTION_LISTING_START \
         "org.apache.hadoop.fs.DirectoryListingStartAfterNotFoundException"
 

@@ -214,10 +214,15 @@ void ipc_error_encode(struct buf *b, int32_t call_id, const struct bdfs_err *err
         struct failure f = {
                 .status = IPC_ERROR,
                 .code = exception_code(err->status),
-                .java_class = exception_class(err->status),
+                .java_class = err->java_class,
                 .text = err->text,
-                .exact = exception_is_exact(err->status) ? BDFS_OK : err->status,
+                .exact = err->status,
         };
+
+        if (f.java_class == NULL)
+                f.java_class = exception_class(err->status);
+        if (exception_status(f.java_class, strlen(f.java_class)) == err->status)
+                f.exact = BDFS_OK;
 
         add_failure(b, call_id, &f);
 }

@@ -24,6 +24,23 @@ static void a_failure_keeps_status_and_text(void **state)
         assert_int_equal(bdfs_fail(NULL, BDFS_IO, "nobody listens"), BDFS_IO);
 }
 
+static void a_failure_may_name_its_exception(void **state)
+{
+        static const char java_class[] = "org.example.SurpriseException";
+        struct bdfs_err err;
+
+        (void)state;
+        assert_int_equal(bdfs_fail_class(&err, BDFS_LIMIT, java_class, "%d names", 5), BDFS_LIMIT);
+        assert_int_equal(err.status, BDFS_LIMIT);
+        assert_string_equal(err.text, "5 names");
+        assert_ptr_equal(err.java_class, java_class);
+        assert_int_equal(bdfs_wrap(&err, "outer"), BDFS_LIMIT);
+        assert_ptr_equal(err.java_class, java_class);
+        assert_int_equal(bdfs_fail(&err, BDFS_IO, "another"), BDFS_IO);
+        assert_null(err.java_class);
+        assert_int_equal(bdfs_fail_class(NULL, BDFS_IO, java_class, "nobody listens"), BDFS_IO);
+}
+
 static void an_errno_brings_its_status_and_text(void **state)
 {
         struct bdfs_err err;
@@ -89,6 +106,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_failure_keeps_status_and_text),
+                cmocka_unit_test(a_failure_may_name_its_exception),
                 cmocka_unit_test(an_errno_brings_its_status_and_text),
                 cmocka_unit_test(long_texts_are_cut_not_lost),
                 cmocka_unit_test(every_status_has_name_text_and_errno),

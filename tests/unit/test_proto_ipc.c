@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/hadoop_namenode.pb-c.h"
+#include "proto/exception.h"
 #include "proto/ipc.h"
 #include "proto/message.h"
 #include "proto/methods.h"
@@ -212,7 +213,7 @@ static void empty_reply_still_has_its_length_byte(void **state)
 static void error_ends_with_its_header(void **state)
 {
         static const uint8_t frame[] = VECTOR_REPLY_NOT_FOUND;
-        struct bdfs_err err = {BDFS_NOT_FOUND, "x"};
+        struct bdfs_err err = {.status = BDFS_NOT_FOUND, .text = "x"};
         struct ipc_response r;
         struct buf b;
 
@@ -278,7 +279,7 @@ static void exact_status_travels_only_where_the_class_would_lose_it(void **state
 {
         (void)state;
         for (int s = BDFS_OK + 1; s < BDFS_STATUS_COUNT; s++) {
-                struct bdfs_err err = {(enum bdfs_status)s, "what and why"}, back;
+                struct bdfs_err err = {.status = (enum bdfs_status)s, .text = "what and why"}, back;
                 struct ipc_response r;
                 struct buf b;
 
@@ -291,6 +292,29 @@ static void exact_status_travels_only_where_the_class_would_lose_it(void **state
                 assert_string_equal(back.text, "what and why");
                 buf_fini(&b);
         }
+}
+
+static void a_failure_with_a_class_of_its_own_carries_both(void **state)
+{
+        struct bdfs_err err, back;
+        struct ipc_response r;
+        struct buf b;
+
+        (void)state;
+        (void)bdfs_fail_class(&err, BDFS_NOT_FOUND, EXCEPTION_SNAPSHOT, "no snapshots");
+        buf_init(&b, 0);
+        ipc_error_encode(&b, 9, &err);
+        assert_int_equal(ipc_response_decode(b.data + 4, b.n - 4, &r, &back), BDFS_OK);
+        assert_int_equal(r.java_class.n, strlen(EXCEPTION_SNAPSHOT));
+        assert_memory_equal(r.java_class.at, EXCEPTION_SNAPSHOT, r.java_class.n);
+        assert_int_equal(r.bdfs_status, BDFS_NOT_FOUND);
+        buf_reset(&b);
+        (void)bdfs_fail_class(&err, BDFS_LIMIT, EXCEPTION_NAME_TOO_LONG, "too long");
+        ipc_error_encode(&b, 9, &err);
+        assert_int_equal(ipc_response_decode(b.data + 4, b.n - 4, &r, &back), BDFS_OK);
+        assert_int_equal(r.bdfs_status, 0); /* the class says it */
+        assert_int_equal(ipc_response_error(&r, &back), BDFS_LIMIT);
+        buf_fini(&b);
 }
 
 static void exact_status_out_of_range_is_ignored(void **state)
@@ -316,7 +340,7 @@ static void text_of_an_error_is_its_first_line_without_controls(void **state)
 
 static void error_text_is_sent_as_utf8(void **state)
 {
-        struct bdfs_err err = {BDFS_EXISTS, "/caf\xc3\xa9 /\xff /cut\xe2\x82"};
+        struct bdfs_err err = {.status = BDFS_EXISTS, .text = "/caf\xc3\xa9 /\xff /cut\xe2\x82"};
         struct ipc_response r;
         struct buf b;
 
@@ -366,6 +390,7 @@ int main(void)
                 cmocka_unit_test(sasl_success_has_the_bytes_that_java_expects),
                 cmocka_unit_test(ping_has_no_body),
                 cmocka_unit_test(exact_status_travels_only_where_the_class_would_lose_it),
+                cmocka_unit_test(a_failure_with_a_class_of_its_own_carries_both),
                 cmocka_unit_test(exact_status_out_of_range_is_ignored),
                 cmocka_unit_test(text_of_an_error_is_its_first_line_without_controls),
                 cmocka_unit_test(error_text_is_sent_as_utf8),
