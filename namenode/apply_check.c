@@ -1,4 +1,5 @@
 #include "namenode/apply_internal.h"
+#include "proto/exception.h"
 
 /* What several operations check, in HDFS's words. */
 
@@ -52,10 +53,11 @@ enum bdfs_status apply_name(const struct path *parent, const char *name, size_t 
                                  "this is during upgrade change the name of the existing file or "
                                  "directory to another name before upgrading to the new release.");
         if (n > NAME_BYTES_MAX)
-                return bdfs_fail(err, BDFS_LIMIT,
-                                 "The maximum path component name limit of %.*s in directory %.*s "
-                                 "is exceeded: limit=%d length=%zu",
-                                 (int)n, name, (int)parent->n, parent->text, NAME_BYTES_MAX, n);
+                return bdfs_fail_class(err, BDFS_LIMIT, EXCEPTION_NAME_TOO_LONG,
+                                       "The maximum path component name limit of %.*s in "
+                                       "directory %.*s is exceeded: limit=%d length=%zu",
+                                       (int)n, name, (int)parent->n, parent->text,
+                                       NAME_BYTES_MAX, n);
         if (n == 9 && memcmp(name, ".snapshot", 9) == 0)
                 return bdfs_fail(err, BDFS_INVALID, "\".snapshot\" is a reserved name.");
         if (memchr(name, 0, n) != NULL)

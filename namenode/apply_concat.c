@@ -1,4 +1,5 @@
 #include "namenode/apply_internal.h"
+#include "proto/exception.h"
 
 #include <stdlib.h>
 
@@ -39,7 +40,8 @@ static enum bdfs_status check_target(struct apply *a, struct concat *c, struct b
         enum bdfs_status rc;
 
         if (c->op->n_sources == 0)
-                return bdfs_fail(err, BDFS_INVALID, "No sources given");
+                return bdfs_fail_class(err, BDFS_INVALID, EXCEPTION_ILLEGAL_ARGUMENT,
+                                       "No sources given");
         rc = check_reserved(&c->op->target, err);
         for (size_t i = 0; i < c->op->n_sources && rc == BDFS_OK; i++)
                 rc = check_reserved(&c->op->sources[i], err);

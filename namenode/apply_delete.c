@@ -101,8 +101,10 @@ static enum bdfs_status check_delete(struct apply *a, const struct resolved *r, 
                 rc = apply_subtree(a, r, PERM_ALL, err);
         if (rc == BDFS_OK && !recursive && resolved_exists(r) &&
             r->last.type == INODE_DIRECTORY && r->last.children > 0)
+                /* Java puts its own "': Directory is not empty" behind the text and shows the
+                 * first line, which must end where the stack trace of HDFS would begin. */
                 rc = bdfs_fail(err, BDFS_NOT_EMPTY,
-                               "`%.*s is non empty': Directory is not empty", (int)r->path.n,
+                               "`%.*s is non empty': Directory is not empty\n", (int)r->path.n,
                                r->path.text);
         return rc;
 }
@@ -164,8 +166,9 @@ static enum bdfs_status read_entries(struct apply *a, uint64_t dir, size_t most,
                 if (memcmp(key, from, 8) != 0)
                         break;
                 ret->list[ret->n].inode = entry.inode;
-                ret->list[ret->n].name_n = (uint8_t)(key_n - 8);
-                memcpy(ret->list[ret->n++].name, key + 8, key_n - 8);
+                ret->list[ret->n].name_n =
+                        (uint8_t)entry_key_name(key, key_n, ret->list[ret->n].name);
+                ret->n++;
         }
         store_cursor_close(c);
         if (rc == BDFS_OK || rc == BDFS_NOT_FOUND)

@@ -137,13 +137,15 @@ static bool each_inode(struct check *c, const struct check_row *r, void *arg)
 
 static bool each_entry(struct check *c, const struct check_row *r, void *arg)
 {
+        char name[NAME_BYTES_MAX];
+        size_t name_n = entry_key_name(r->key, r->key_n, name);
         struct entry entry;
         struct inode row;
         uint64_t parent = 0;
 
         (void)arg;
         c->report->entries++;
-        if (r->key_n <= 8 || !entry_decode(r->value, r->n, &entry)) {
+        if (name_n == 0 || !entry_decode(r->value, r->n, &entry)) {
                 check_problem(c, "an entry makes no sense");
                 return true;
         }
@@ -151,8 +153,7 @@ static bool each_entry(struct check *c, const struct check_row *r, void *arg)
                 parent = parent << 8 | r->key[i];
         if (!check_inode(c, entry.inode, "a name leads to", &row))
                 return true;
-        if (row.parent != parent || row.name_n != r->key_n - 8 ||
-            memcmp(row.name, r->key + 8, row.name_n) != 0)
+        if (row.parent != parent || row.name_n != name_n || memcmp(row.name, name, name_n) != 0)
                 check_problem(c, "inode %" PRIu64 " has a name in %" PRIu64
                               " that it knows nothing of", row.id, parent);
         return true;

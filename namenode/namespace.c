@@ -1,4 +1,5 @@
 #include "namenode/namespace_inside.h"
+#include "proto/exception.h"
 
 /* Status and listings; the questions about one path. */
 
@@ -136,6 +137,10 @@ enum bdfs_status ns_stat(struct store_txn *t, const struct ns_caller *who, const
         enum bdfs_status rc;
 
         rc = asking_walk(&q, t, who, path, flags & NS_NO_FOLLOW ? PATH_WALK_NO_FOLLOW : 0, err);
+        if (rc == BDFS_PERMISSION && who->superuser) { /* below a file: HDFS says missing here */
+                *ret_found = false;
+                return BDFS_OK;
+        }
         *ret_found = rc == BDFS_OK && (resolved_exists(&q.r) || is_reserved(&q.r));
         if (rc != BDFS_OK || !*ret_found)
                 return rc;
@@ -170,11 +175,13 @@ static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t k
                                  const uint8_t *value, size_t n, struct name_cache *cache,
                                  struct bdfs_err *err)
 {
+        char name[NAME_BYTES_MAX];
+        size_t name_n = entry_key_name(key, key_n, name);
         struct entry entry;
         struct inode row;
         enum bdfs_status rc;
 
-        if (key_n > 8 + NAME_BYTES_MAX || !entry_decode(value, n, &entry))
+        if (name_n == 0 || !entry_decode(value, n, &entry))
                 return bdfs_fail(err, BDFS_CORRUPT, "a directory's entry makes no sense");
         rc = table_get_inode(l->t, entry.inode, &row, err);
         if (rc == BDFS_NOT_FOUND)
@@ -183,7 +190,7 @@ static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t k
         if (rc == BDFS_OK)
                 rc = status_of_inode(l->t, &row, l->policy, cache, &l->to[l->n], err);
         if (rc == BDFS_OK)
-                set_name(&l->to[l->n++], (const char *)key + 8, key_n - 8);
+                set_name(&l->to[l->n++], name, name_n);
         return rc;
 }
 
@@ -267,6 +274,32 @@ static enum bdfs_status after_inode(struct store_txn *t, const void **after, siz
         return BDFS_OK;
 }
 
+static enum bdfs_status not_snapshottable(const struct path *p, struct bdfs_err *err)
+{
+        return bdfs_fail_class(err, BDFS_INVALID, EXCEPTION_SNAPSHOT,
+                               "Directory is not a snapshottable directory: %.*s", (int)p->n,
+                               p->text);
+}
+
+enum bdfs_status ns_no_snapshot(struct store_txn *t, const struct ns_caller *who,
+                                const struct path *path, struct bdfs_err *err)
+{
+        const struct perm_want owner = {.owner = true};
+        AUTO_ASKING struct asking q;
+        enum bdfs_status rc = asking_walk(&q, t, who, path, 0, err);
+
+        if (rc == BDFS_OK && !resolved_exists(&q.r))
+                rc = bdfs_fail(err, BDFS_NOT_FOUND, "Directory/File does not exist %.*s",
+                               (int)q.r.path.n, q.r.path.text);
+        if (rc == BDFS_OK)
+                rc = path_permit(t, &q.r, &q.caller, &owner, err);
+        if (rc == BDFS_OK && q.r.last.type != INODE_DIRECTORY)
+                rc = bdfs_fail_class(err, BDFS_NOT_DIRECTORY, EXCEPTION_PATH_NOT_DIRECTORY,
+                                     "`%.*s': Is not a directory\n", (int)q.r.path.n,
+                                     q.r.path.text);
+        return rc != BDFS_OK ? rc : not_snapshottable(&q.r.path, err);
+}
+
 static enum bdfs_status refuse_snapshots(const struct resolved *r, struct bdfs_err *err)
 {
         struct path above;
@@ -277,8 +310,7 @@ static enum bdfs_status refuse_snapshots(const struct resolved *r, struct bdfs_e
         if (r->found < r->depth - 1)
                 return bdfs_fail(err, BDFS_NOT_FOUND, "Directory does not exist: %.*s",
                                  (int)above.n, above.text);
-        return bdfs_fail(err, BDFS_INVALID, "Directory is not a snapshottable directory: %.*s",
-                         (int)above.n, above.text);
+        return not_snapshottable(&above, err);
 }
 
 static void list_reserved(struct ns_status *ret, size_t room, size_t *ret_n)
@@ -398,8 +430,11 @@ enum bdfs_status ns_is_closed(struct store_txn *t, const struct ns_caller *who,
         AUTO_ASKING struct asking q;
         enum bdfs_status rc = asking_walk(&q, t, who, path, 0, err);
 
-        if (rc == BDFS_OK)
-                rc = asking_file(&q, err);
+        if (rc == BDFS_OK && asking_file(&q, NULL) != BDFS_OK) /* HDFS names the path as it came */
+                rc = bdfs_fail(err, BDFS_NOT_FOUND, "%s: %.*s",
+                               resolved_exists(&q.r) ? "Path is not a file"
+                                                     : "File does not exist",
+                               (int)path->n, path->text);
         if (rc == BDFS_OK)
                 *ret = (q.r.last.flags & INODE_OPEN) == 0;
         return rc;

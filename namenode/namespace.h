@@ -121,6 +121,9 @@ enum bdfs_status ns_is_closed(struct store_txn *t, const struct ns_caller *who,
 enum bdfs_status ns_block_size(struct store_txn *t, const struct ns_caller *who,
                                const struct path *path, uint64_t *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* How createSnapshot and its kin are refused while no directory can be snapshotted. */
+enum bdfs_status ns_no_snapshot(struct store_txn *t, const struct ns_caller *who,
+                                const struct path *path, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* getLinkTarget; in the map. FAILED for what is no symlink. */
 enum bdfs_status ns_link_target(struct store_txn *t, const struct ns_caller *who,
                                 const struct path *path, const char **ret, size_t *ret_n,

@@ -84,6 +84,7 @@ static enum bdfs_status next_child(struct walk *w, struct entry *ret)
         struct level *l = &w->levels[w->n - 1];
         uint8_t from[8 + NAME_BYTES_MAX + 1];
         size_t n = entry_key(from, l->directory, l->name, l->name_n), key_n, value_n;
+        char name[NAME_BYTES_MAX];
         const uint8_t *key, *value;
         struct store_cursor *c;
         enum bdfs_status rc = store_cursor_open(w->t, TABLE_ENTRY, &c, w->err);
@@ -97,10 +98,11 @@ static enum bdfs_status next_child(struct walk *w, struct entry *ret)
                 store_cursor_at(c, &key, &key_n, &value, &value_n);
                 if (key_n < 8 || memcmp(key, from, 8) != 0)
                         rc = BDFS_NOT_FOUND;
-                else if (key_n > 8 + NAME_BYTES_MAX || !entry_decode(value, value_n, ret))
+                else if (!entry_decode(value, value_n, ret) ||
+                         (n = entry_key_name(key, key_n, name)) == 0)
                         rc = bdfs_fail(w->err, BDFS_CORRUPT, "a directory's entry makes no sense");
                 else
-                        set_child(w, (const char *)key + 8, key_n - 8);
+                        set_child(w, name, n);
         }
         store_cursor_close(c);
         return rc;

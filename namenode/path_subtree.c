@@ -25,6 +25,7 @@ struct tree_walk {
         struct store_txn *t;
         const struct perm_caller *c;
         const struct perm_tree *want;
+        const struct inode *top;
         struct buf path;         /* text of the directory of now; empty for the root */
         struct frame *frames;
         size_t n, room;
@@ -102,8 +103,8 @@ static enum bdfs_status deny(const struct tree_walk *w, const struct inode *row)
         return rc != BDFS_OK ? rc : perm_denied(w->c->who->user, w->want->access, &text, w->err);
 }
 
-static enum bdfs_status deny_sticky(struct tree_walk *w, const struct inode *parent,
-                                    const struct inode *child)
+/* HDFS puts the top's owner, group and mode behind the path of the child's parent. */
+static enum bdfs_status deny_sticky(struct tree_walk *w, const struct inode *child)
 {
         struct perm_text text, parent_text;
         size_t n = w->path.n;
@@ -118,7 +119,7 @@ static enum bdfs_status deny_sticky(struct tree_walk *w, const struct inode *par
                        : (struct path){.text = (const char *)w->path.data, .n = n};
         rc = text_of(w, child, path_of_walk(w), &text);
         if (rc == BDFS_OK)
-                rc = text_of(w, parent, above, &parent_text);
+                rc = text_of(w, w->top, above, &parent_text);
         return rc != BDFS_OK ? rc
                              : perm_denied_sticky(w->c->who->user, &text, &parent_text, w->err);
 }
@@ -158,8 +159,7 @@ static enum bdfs_status step(struct tree_walk *w, struct store_cursor *c, struct
         entry_key(from, f->id, "", 0);
         if (memcmp(key, from, 8) != 0)
                 return BDFS_NOT_FOUND;
-        f->name_n = key_n - 8;
-        memcpy(f->name, key + 8, f->name_n);
+        f->name_n = entry_key_name(key, key_n, f->name);
         return ++w->looks > LOOK_MAX ? BDFS_LIMIT : BDFS_OK;
 }
 
@@ -184,7 +184,7 @@ static enum bdfs_status check_children(struct tree_walk *w, const struct inode *
         while ((rc = step(w, c, &f, false, &entry)) == BDFS_OK) {
                 rc = table_get_inode(w->t, entry.inode, &child, w->err);
                 if (rc == BDFS_OK && child.owner != w->c->user)
-                        rc = deny_sticky(w, dir, &child);
+                        rc = deny_sticky(w, &child);
                 if (rc != BDFS_OK)
                         break;
         }
@@ -274,7 +274,7 @@ enum bdfs_status path_permit_tree(struct store_txn *t, const struct resolved *r,
                                   const struct perm_caller *c, const struct perm_tree *want,
                                   struct bdfs_err *err)
 {
-        struct tree_walk w = {.t = t, .c = c, .want = want, .err = err};
+        struct tree_walk w = {.t = t, .c = c, .want = want, .top = &r->last, .err = err};
         bool below = false;
         enum bdfs_status rc;
 

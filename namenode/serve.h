@@ -60,6 +60,9 @@ bool serve_require_writable(struct namenode *nn, struct rpc_call *call, const ch
  * one snapshot; safe on the committer's thread. */
 void serve_check_blocks(struct namenode *nn, uint64_t inode);
 
+/* HDFS's refusal of an erasure coding policy: none is enabled. */
+void serve_no_ec_policy(const char *name, struct bdfs_err *err);
+
 /* ---- handlers, by file ------------------------------------------------------------------------- */
 
 rpc_handler *serve_read_handler(enum method_id id);

@@ -25,6 +25,8 @@ static void get_server_defaults(void *context, struct rpc_call *call)
         d.has_encryptdatatransfer = 1;
         d.has_trashinterval = 1;
         d.has_policyid = 1;
+        d.policyid = 7;                         /* HOT */
+        d.keyprovideruri = (char *)(uintptr_t)""; /* none; absent would mean "see your own conf" */
         r.serverdefaults = &d;
         rpc_call_reply(call, &r.base);
 }

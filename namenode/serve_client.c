@@ -78,9 +78,9 @@ bool serve_path(struct rpc_call *call, const char *text, enum path_use use, stru
                        &err) == BDFS_OK)
                 return true;
         if (fault == PATH_FAULT_RELATIVE)
-                rpc_call_fail_class(call, "java.lang.AssertionError", err.text);
+                rpc_call_fail_class(call, EXCEPTION_ASSERTION, err.text);
         else if (fault == PATH_FAULT_EMPTY)
-                rpc_call_fail_class(call, "java.lang.IllegalArgumentException", err.text);
+                rpc_call_fail_class(call, EXCEPTION_ILLEGAL_ARGUMENT, err.text);
         else
                 rpc_call_fail(call, &err);
         return false;

@@ -77,18 +77,63 @@ static void create_zone(void *context, struct rpc_call *call)
         rpc_call_fail(call, &err);
 }
 
+void serve_no_ec_policy(const char *name, struct bdfs_err *err)
+{
+        (void)bdfs_fail(err, BDFS_INVALID,
+                        "Policy '%s' does not match any enabled erasure coding policies: []. An "
+                        "erasure coding policy can be enabled by enableErasureCodingPolicy API.",
+                        name);
+}
+
 static void set_ec_policy(void *context, struct rpc_call *call)
 {
         const Hadoop__SetErasureCodingPolicyRequestProto *q = (const void *)call->request;
         struct bdfs_err err;
 
         (void)context;
-        (void)bdfs_fail(&err, BDFS_INVALID,
-                        "Policy '%s' does not match any enabled erasure coding policies: []. An "
-                        "erasure coding policy can be enabled by enableErasureCodingPolicy API.",
-                        q->ecpolicyname == NULL ? "" : q->ecpolicyname);
+        serve_no_ec_policy(q->ecpolicyname == NULL ? "" : q->ecpolicyname, &err);
         rpc_call_fail(call, &err);
 }
+
+static void get_ec_policy(void *context, struct rpc_call *call)
+{
+        const Hadoop__GetErasureCodingPolicyRequestProto *q = (const void *)call->request;
+        Hadoop__GetErasureCodingPolicyResponseProto r =
+                HADOOP__GET_ERASURE_CODING_POLICY_RESPONSE_PROTO__INIT;
+        struct ns_status s;
+        struct reading g;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+        bool found;
+
+        if (!reading_begin(&g, context, call, q->src))
+                return;
+        rc = ns_stat(g.t, &g.who.ns, &g.path, 0, &s, &found, &err);
+        if (rc == BDFS_OK && !found)
+                rc = bdfs_fail(&err, BDFS_NOT_FOUND, "Path not found: %s", q->src);
+        reading_end(&g, rc, &r.base, &err);
+}
+
+/* ---- snapshots: no directory is snapshottable, which is for the directory's owner to hear ---- */
+
+static void refuse_snapshot(void *context, struct rpc_call *call, const char *root)
+{
+        struct reading g;
+        struct bdfs_err err;
+
+        if (reading_begin(&g, context, call, root))
+                reading_end(&g, ns_no_snapshot(g.t, &g.who.ns, &g.path, &err), NULL, &err);
+}
+
+#define NO_SNAPSHOT(name, type)                                     \
+        static void name(void *context, struct rpc_call *call)      \
+        {                                                           \
+                const type *q = (const void *)call->request;        \
+                refuse_snapshot(context, call, q->snapshotroot);    \
+        }
+NO_SNAPSHOT(create_snapshot, Hadoop__CreateSnapshotRequestProto)
+NO_SNAPSHOT(delete_snapshot, Hadoop__DeleteSnapshotRequestProto)
+NO_SNAPSHOT(rename_snapshot, Hadoop__RenameSnapshotRequestProto)
 
 static void unset_ec_policy(void *context, struct rpc_call *call)
 {
@@ -123,7 +168,10 @@ rpc_handler *serve_off_handler(enum method_id id)
         case METHOD_CLIENT_listReencryptionStatus: return list_reencryption;
         case METHOD_CLIENT_setErasureCodingPolicy: return set_ec_policy;
         case METHOD_CLIENT_unsetErasureCodingPolicy: return unset_ec_policy;
-        case METHOD_CLIENT_getErasureCodingPolicy:
+        case METHOD_CLIENT_getErasureCodingPolicy: return get_ec_policy;
+        case METHOD_CLIENT_createSnapshot: return create_snapshot;
+        case METHOD_CLIENT_deleteSnapshot: return delete_snapshot;
+        case METHOD_CLIENT_renameSnapshot: return rename_snapshot;
         case METHOD_CLIENT_getErasureCodingPolicies:
         case METHOD_CLIENT_getErasureCodingCodecs:
         case METHOD_CLIENT_getDelegationToken:

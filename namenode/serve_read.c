@@ -59,6 +59,7 @@ static void fill_summary(const struct ns_summary *s, Hadoop__ContentSummaryProto
         ret->quota = UINT64_MAX;
         ret->spaceconsumed = s->total.space;
         ret->spacequota = UINT64_MAX;
+        ret->erasurecodingpolicy = (char *)(uintptr_t)(s->file ? "Replicated" : ""); /* ls -e */
 }
 
 static void get_content_summary(void *context, struct rpc_call *call)

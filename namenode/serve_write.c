@@ -191,6 +191,29 @@ static void create_done(struct mutation *m, struct rpc_call *call, const Bdfs__O
         describe_fini(&d);
 }
 
+/* What is asked for and cannot be had is refused, not left out. False: the call is answered. */
+static bool plain_create(struct rpc_call *call, const Hadoop__CreateRequestProto *q)
+{
+        struct bdfs_err err;
+
+        if (q->ecpolicyname != NULL && q->ecpolicyname[0] != '\0') {
+                if (q->createflag & HADOOP__CREATE_FLAG_PROTO__SHOULD_REPLICATE)
+                        (void)bdfs_fail(&err, BDFS_INVALID,
+                                        "SHOULD_REPLICATE flag and ecPolicyName are exclusive "
+                                        "parameters. Set both is not allowed!");
+                else
+                        serve_no_ec_policy(q->ecpolicyname, &err);
+        } else if (q->storagepolicy != NULL && q->storagepolicy[0] != '\0' &&
+                   strcmp(q->storagepolicy, "HOT") != 0) {
+                (void)bdfs_fail(&err, BDFS_INVALID, "Cannot find a block policy with the name %s",
+                                q->storagepolicy);
+        } else {
+                return true;
+        }
+        rpc_call_fail(call, &err);
+        return false;
+}
+
 static void create(void *context, struct rpc_call *call)
 {
         struct namenode *nn = context;
@@ -198,7 +221,8 @@ static void create(void *context, struct rpc_call *call)
         struct mutation *m;
         Bdfs__CreateOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot create file", q->src))
+        if (!plain_create(call, q) ||
+            !serve_require_writable(nn, call, "Cannot create file", q->src))
                 return;
         m = mutation_new(nn, call);
         if (m == NULL)
@@ -531,6 +555,7 @@ static void update_block_for_pipeline(void *context, struct rpc_call *call)
         const Hadoop__UpdateBlockForPipelineRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__NewStampOp *op;
+        struct bdfs_err err;
         char what[256];
 
         (void)snprintf(what, sizeof(what),
@@ -540,6 +565,13 @@ static void update_block_for_pipeline(void *context, struct rpc_call *call)
                        (unsigned long long)q->block->generationstamp);
         if (!serve_require_writable(nn, call, what, ""))
                 return;
+        if (strcmp(q->block->poolid, nn->pool) != 0) {
+                (void)bdfs_fail(&err, BDFS_FAILED, "%s:blk_%llu_%llu does not exist.",
+                                q->block->poolid, (unsigned long long)q->block->blockid,
+                                (unsigned long long)q->block->generationstamp);
+                rpc_call_fail(call, &err);
+                return;
+        }
         m = mutation_new(nn, call);
         if (m == NULL)
                 return;

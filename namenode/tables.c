@@ -184,13 +184,25 @@ enum bdfs_status table_del_inode(struct store_txn *t, uint64_t id, struct bdfs_e
 
 /* ---- names of a directory ------------------------------------------------------------------- */
 
+/* The top bit is turned over so that the table's order is that of signed bytes. */
+#define NAME_TURN 0x80
+
 size_t entry_key(uint8_t to[8 + NAME_BYTES_MAX], uint64_t parent, const char *name, size_t n)
 {
         BDFS_ASSERT(n <= NAME_BYTES_MAX);
         key_u64(to, parent);
-        if (n > 0)
-                memcpy(to + 8, name, n);
+        for (size_t i = 0; i < n; i++)
+                to[8 + i] = (uint8_t)name[i] ^ NAME_TURN;
         return 8 + n;
+}
+
+size_t entry_key_name(const uint8_t *key, size_t key_n, char to[NAME_BYTES_MAX])
+{
+        if (key_n <= 8 || key_n > 8 + NAME_BYTES_MAX)
+                return 0;
+        for (size_t i = 8; i < key_n; i++)
+                to[i - 8] = (char)(key[i] ^ NAME_TURN);
+        return key_n - 8;
 }
 
 bool entry_decode(const uint8_t *value, size_t n, struct entry *ret)

@@ -114,7 +114,10 @@ enum bdfs_status table_put_entry(struct store_txn *t, uint64_t parent, const cha
                                  const struct entry *row, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_del_entry(struct store_txn *t, uint64_t parent, const char *name, size_t n,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Keys of a directory sort as HDFS lists names: as signed bytes, those beyond ASCII first. */
 size_t entry_key(uint8_t to[8 + NAME_BYTES_MAX], uint64_t parent, const char *name, size_t n);
+/* The name in a key into @to; its length, 0 when the key makes no sense. */
+size_t entry_key_name(const uint8_t *key, size_t key_n, char to[NAME_BYTES_MAX]);
 bool entry_decode(const uint8_t *value, size_t n, struct entry *ret);
 
 /* The target's bytes live as long as the transaction. */

@@ -1,4 +1,5 @@
 /* Reads for the handlers: status, listings, locations, summaries, writers, walks. */
+#include "proto/exception.h"
 #include "tests/unit/test_apply_kit.h"
 
 static struct path path_of(const char *text)
@@ -60,11 +61,36 @@ static void status_needs_only_the_way_there(void **state)
                     "inode=\"/o/locked\":alice:supergroup:drwx------");
         not_allowed(get_stat(&ALICE, "/o/f/x", &s, &found), BDFS_PERMISSION,
                     "/o/f (is not a directory)");
+        OK(get_stat(&ROOT, "/o/f/x", &s, &found)); /* but the superuser hears that it is missing */
+        assert_false(found);
         OK(get_stat(&ALICE, "/.reserved", &s, &found));
         assert_true(found);
         assert_int_equal(s.mode, 01770);
         OK(get_stat(&ALICE, "/.reserved/other", &s, &found));
         assert_false(found);
+}
+
+static enum bdfs_status no_snapshot(const struct as *who, const char *text)
+{
+        const struct ns_caller c = caller_of(who);
+        const struct path p = path_of(text);
+
+        return ns_no_snapshot(kit.t, &c, &p, &kit.err);
+}
+
+static void snapshots_are_refused_as_of_what_cannot_have_them(void **state)
+{
+        (void)state;
+        not_allowed(no_snapshot(&ALICE, "/o/d"), BDFS_INVALID,
+                    "Directory is not a snapshottable directory: /o/d");
+        assert_string_equal(kit.err.java_class, EXCEPTION_SNAPSHOT);
+        not_allowed(no_snapshot(&ALICE, "/o/none"), BDFS_NOT_FOUND,
+                    "Directory/File does not exist /o/none");
+        not_allowed(no_snapshot(&ALICE, "/o/f"), BDFS_NOT_DIRECTORY,
+                    "`/o/f': Is not a directory\n");
+        assert_string_equal(kit.err.java_class, EXCEPTION_PATH_NOT_DIRECTORY);
+        not_allowed(no_snapshot(&BOB, "/o/d"), BDFS_PERMISSION,
+                    "Permission denied. user=bob is not the owner of inode=/o/d");
 }
 
 /* ---- listings ------------------------------------------------------------------------------- */
@@ -116,6 +142,32 @@ static void listings_go_on_after_a_name(void **state)
         assert_int_equal(page_n, 0);
 }
 
+static void names_are_listed_as_signed_bytes(void **state)
+{
+        static const char *const names[] = {"\xc3\xa9", "\xe4\xb8\xad", "A", "a", "a\xc3\xa9",
+                                            "aa", "z", "~"};
+        char path[64];
+        bool found;
+
+        (void)state;
+        OK(do_mkdirs(&ROOT, "/order", 0755, false));
+        for (size_t i = 8; i > 0; i--) {
+                (void)snprintf(path, sizeof(path), "/order/%s", names[i - 1]);
+                OK(do_mkdirs(&ROOT, path, 0755, false));
+                assert_true(exists(path));
+        }
+        OK(list(&BOB, "/order", "", 10, &found));
+        assert_int_equal(page_n, 8);
+        for (size_t i = 0; i < 8; i++)
+                assert_string_equal(page[i].name, names[i]);
+        OK(list(&BOB, "/order", "~", 10, &found));
+        assert_int_equal(page_n, 0);
+        OK(list(&BOB, "/order", names[1], 10, &found));
+        assert_int_equal(page_n, 6);
+        OK(list(&BOB, "/order", "\xff", 10, &found)); /* -1: behind all others beyond ASCII */
+        assert_int_equal(page_n, 6);
+}
+
 static void what_is_listed_besides_directories(void **state)
 {
         bool found;
@@ -133,6 +185,7 @@ static void what_is_listed_besides_directories(void **state)
                     "inode=\"/o/locked\":alice:supergroup:drwx------");
         not_allowed(list(&BOB, "/o/.snapshot", "", 10, &found), BDFS_INVALID,
                     "Directory is not a snapshottable directory: /o");
+        assert_string_equal(kit.err.java_class, EXCEPTION_SNAPSHOT);
         OK(list(&BOB, "/.reserved", "", 10, &found));
         assert_int_equal(page_n, 2);
         assert_string_equal(page[0].name, ".inodes");
@@ -281,6 +334,7 @@ static void questions_about_one_path(void **state)
         uint64_t size;
         bool closed;
         const char *target;
+        char number[64], text[128];
         size_t n;
 
         (void)state;
@@ -288,6 +342,11 @@ static void questions_about_one_path(void **state)
         assert_true(closed);
         not_allowed(ns_is_closed(kit.t, &bob, &d, &closed, &kit.err), BDFS_NOT_FOUND,
                     "Path is not a file: /o/d");
+        (void)snprintf(number, sizeof(number), "/.reserved/.inodes/%llu",
+                       (unsigned long long)inode_of("/o/d"));
+        (void)snprintf(text, sizeof(text), "Path is not a file: %s", number);
+        not_allowed(ns_is_closed(kit.t, &bob, &(struct path){number, strlen(number)}, &closed,
+                                 &kit.err), BDFS_NOT_FOUND, text);
         OK(ns_block_size(kit.t, &bob, &f, &size, &kit.err));
         assert_int_equal(size, 1024);
         OK(ns_check_access(kit.t, &bob, &f, PERM_READ, &kit.err));
@@ -418,7 +477,9 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_o, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(status_needs_only_the_way_there),
+                TEST(snapshots_are_refused_as_of_what_cannot_have_them),
                 TEST(listings_go_on_after_a_name),
+                TEST(names_are_listed_as_signed_bytes),
                 TEST(what_is_listed_besides_directories),
                 TEST(locations_are_those_that_overlap),
                 TEST(holes_are_pieces_too),
