@@ -374,6 +374,11 @@ public final class ShellVerbs {
     }
     s.out = common(out.toString("UTF-8"), uri, dir);
     s.err = common(err.toString("UTF-8"), uri, dir);
+    // how long, and whether at all, a command waited is a server's own: bdfs truncates at once, and removes and copies replicas sooner
+    s.out = s.out.replaceAll("(Waiting for \\S+ )\\.+ done", "$1... done");
+    if (w.get(0).equals("truncate")) {
+      s.out = s.out.replaceAll("Waiting for \\S+ \\.+\n", "");
+    }
     if (w.get(0).equals("df")) {
       s.out = s.out.replace(URI.create(uri).getAuthority(), "ADDRESS").replaceAll("\\b\\d[\\d.]*%?( [KMGT])?", "N").replaceAll(" +", " ");
     }
