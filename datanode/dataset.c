@@ -67,7 +67,7 @@ void dataset_unlist(struct dataset *ds, struct replica *r)
                 idle_remove(ds, r);
 }
 
-static void close_quietly(struct replica *r)
+void dataset_close_file(struct replica *r)
 {
         struct bdfs_err err;
 
@@ -94,12 +94,12 @@ void dataset_put(struct dataset *ds, struct replica *r)
         }
         os_mutex_unlock(&ds->lock);
         if (drop != NULL)
-                close_quietly(drop);
+                dataset_close_file(drop);
 }
 
 /* ---- index and log ------------------------------------------------------------------------ */
 
-static struct report_change change_of(const struct replica_entry *e)
+struct report_change dataset_change(const struct replica_entry *e)
 {
         return (struct report_change){.block = e->block,
                                       .stamp = e->stamp,
@@ -113,7 +113,7 @@ static void uncount(struct dataset *ds, const struct replica_entry *e)
         ds->counts[e->volume].replicas--;
 }
 
-static void count(struct dataset *ds, const struct replica_entry *e)
+void dataset_count(struct dataset *ds, const struct replica_entry *e)
 {
         ds->counts[e->volume].used += e->length;
         ds->counts[e->volume].replicas++;
@@ -123,12 +123,12 @@ enum bdfs_status dataset_set(struct dataset *ds, const struct replica_entry *now
                              uint64_t *ret_change, struct bdfs_err *err)
 {
         struct replica_entry *there = replica_index_find(ds->index, now->block);
-        struct report_change after = change_of(now), before = {0};
+        struct report_change after = dataset_change(now), before = {0};
         struct replica_entry was = {0};
 
         if (there != NULL) {
                 was = *there;
-                before = change_of(&was);
+                before = dataset_change(&was);
         }
         if (now->state == STATE(GONE)) {
                 replica_index_remove(ds->index, now->block);
@@ -143,7 +143,7 @@ enum bdfs_status dataset_set(struct dataset *ds, const struct replica_entry *now
         if (was.block != 0)
                 uncount(ds, &was);
         if (now->state != STATE(GONE))
-                count(ds, now);
+                dataset_count(ds, now);
         *ret_change = report_log_add(ds->log, &before, &after);
         return BDFS_OK;
 }
@@ -184,7 +184,7 @@ bool dataset_find(struct dataset *ds, uint64_t block, struct replica_entry *ret)
 
 /* ---- taking ------------------------------------------------------------------------------- */
 
-static struct replica_id id_of(const struct dataset *ds, uint64_t block, uint64_t stamp)
+struct replica_id dataset_id(const struct dataset *ds, uint64_t block, uint64_t stamp)
 {
         struct replica_id id = {.block = block, .stamp = stamp};
 
@@ -219,7 +219,7 @@ static struct replica *list_opened(struct dataset *ds, struct replica *mine,
 enum bdfs_status dataset_take(struct dataset *ds, uint64_t block, struct replica **ret,
                               struct replica_entry *ret_entry, struct bdfs_err *err)
 {
-        struct replica_id id = id_of(ds, block, 0);
+        struct replica_id id = dataset_id(ds, block, 0);
         const struct replica_entry *e;
         struct replica *r = NULL, *drop;
         char path[VOLUME_PATH_BYTES];
@@ -245,7 +245,7 @@ enum bdfs_status dataset_take(struct dataset *ds, uint64_t block, struct replica
                 return rc;
         *ret = list_opened(ds, r, ret_entry, &drop);
         if (drop != NULL)
-                close_quietly(drop);
+                dataset_close_file(drop);
         return *ret != NULL ? BDFS_OK : bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64
                                                   " was deleted", block);
 }
@@ -291,104 +291,6 @@ enum bdfs_status dataset_open_file(struct dataset *ds, uint64_t block, struct os
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
-struct load {
-        struct dataset *ds;
-        uint32_t volume;
-        size_t waiting, corrupt;
-};
-
-/* Sealed, but the proof that the sync was over is missing: look at the bytes, then sync anew. */
-static unsigned settle(struct volume *v, struct replica *r, const struct replica_view *view,
-                       struct bdfs_err *err)
-{
-        uint64_t length = 0;
-        enum bdfs_status rc = replica_verify(r, NULL, NULL, &length, err);
-        struct replica_state same;
-
-        if (rc == BDFS_CORRUPT)
-                return STATE(CORRUPT);
-        if (rc != BDFS_OK || length != view->length)
-                return STATE(WAITING);
-        rc = replica_seize(r, err);
-        BDFS_ASSERT(rc == BDFS_OK); /* nobody else knows of it */
-        same = r->state;
-        rc = replica_put_sealed(r, &same, err);
-        replica_yield(r);
-        if (rc == BDFS_OK)
-                rc = volume_sync_name(v, r->block, err);
-        return rc == BDFS_OK ? STATE(FINALIZED) : STATE(WAITING);
-}
-
-static unsigned state_at_start(struct volume *v, struct replica *r, struct replica_view *view,
-                               struct bdfs_err *err)
-{
-        replica_look(r, view);
-        if (view->state == REPLICA_FILE_CORRUPT)
-                return STATE(CORRUPT);
-        if (view->state == REPLICA_FILE_RECOVERING)
-                return STATE(RECOVERING);
-        if (view->state == REPLICA_FILE_RECEIVING)
-                return STATE(WAITING);
-        return view->sure ? STATE(FINALIZED) : settle(v, r, view, err);
-}
-
-static enum bdfs_status load_one(void *arg, uint64_t block, struct bdfs_err *err)
-{
-        struct load *l = arg;
-        struct replica_id id = id_of(l->ds, block, 0);
-        struct replica_entry e = {.block = block, .volume = l->volume, .state = STATE(CORRUPT)};
-        struct report_change there;
-        struct replica_view view;
-        struct replica *r;
-        char path[VOLUME_PATH_BYTES];
-        enum bdfs_status rc;
-
-        volume_path(l->ds->volumes[l->volume], block, path);
-        if (replica_index_find(l->ds->index, block) != NULL) {
-                log_warn("second replica ignored block=%" PRIu64 " file=%s", block, path);
-                return BDFS_OK;
-        }
-        rc = replica_open(&r, path, &id, err);
-        if (rc == BDFS_NO_MEMORY)
-                return rc;
-        if (rc == BDFS_OK) {
-                e.state = (uint8_t)state_at_start(l->ds->volumes[l->volume], r, &view, err);
-                e.stamp = view.stamp;
-                e.length = view.length;
-                close_quietly(r);
-        }
-        l->waiting += e.state == STATE(WAITING);
-        l->corrupt += e.state == STATE(CORRUPT);
-        if (e.state == STATE(CORRUPT))
-                log_error("replica is corrupt block=%" PRIu64 " error=%s", block,
-                          rc != BDFS_OK ? err->text : "marked so, or its bytes do not verify");
-        rc = replica_index_put(l->ds->index, &e, err);
-        if (rc != BDFS_OK)
-                return rc;
-        count(l->ds, &e);
-        there = change_of(&e);
-        if (e.state == STATE(FINALIZED))
-                report_log_count(l->ds->log, &there);
-        else /* the digest says nothing of it */
-                (void)report_log_add(l->ds->log, NULL, &there);
-        return BDFS_OK;
-}
-
-static enum bdfs_status load_volume(struct dataset *ds, uint32_t volume, struct bdfs_err *err)
-{
-        struct load l = {.ds = ds, .volume = volume};
-        size_t strange = 0;
-        int64_t begun = os_mono_ms();
-        enum bdfs_status rc = volume_list(ds->volumes[volume], load_one, &l, &strange, err);
-
-        if (rc != BDFS_OK)
-                return bdfs_wrap(err, "load %s", volume_dir(ds->volumes[volume]));
-        log_info("volume loaded dir=%s replicas=%" PRIu64 " waiting=%zu corrupt=%zu strange=%zu"
-                 " ms=%" PRId64, volume_dir(ds->volumes[volume]), ds->counts[volume].replicas,
-                 l.waiting, l.corrupt, strange, os_mono_ms() - begun);
-        return BDFS_OK;
-}
-
 enum bdfs_status dataset_open(struct dataset **ret, const struct dataset_config *config,
                               struct bdfs_err *err)
 {
@@ -412,7 +314,7 @@ enum bdfs_status dataset_open(struct dataset **ret, const struct dataset_config 
                 ds->volumes_n += rc == BDFS_OK;
         }
         for (uint32_t i = 0; rc == BDFS_OK && i < ds->volumes_n; i++)
-                rc = load_volume(ds, i, err);
+                rc = dataset_load(ds, i, err);
         if (rc != BDFS_OK) {
                 dataset_close(ds);
                 return rc;
@@ -429,7 +331,7 @@ void dataset_close(struct dataset *ds)
                 struct replica *r = ds->newest;
 
                 dataset_unlist(ds, r);
-                close_quietly(r);
+                dataset_close_file(r);
         }
         for (size_t i = 0; i < OPEN_BUCKETS; i++)
                 BDFS_ASSERT(ds->open[i] == NULL);

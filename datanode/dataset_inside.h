@@ -1,8 +1,8 @@
 /*
  * dataset_inside.h - what dataset*.c share; nobody else includes it.
  *
- * dataset.c opens, closes, counts users; dataset_write.c has what writers do; dataset_order.c what
- * the namenode orders.
+ * dataset.c opens, closes, counts users; dataset_load.c has what is there at the start;
+ * dataset_write.c what writers do; dataset_order.c what the namenode orders.
  *
  * Invariants:
  *  1. At most one struct replica is listed for a block; listed implies an index entry.
@@ -39,6 +39,14 @@ struct dataset {
         size_t idle_n;
 };
 
+enum bdfs_status dataset_load(struct dataset *ds, uint32_t volume, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+struct replica_id dataset_id(const struct dataset *ds, uint64_t block, uint64_t stamp);
+void dataset_close_file(struct replica *r);
+
+struct report_change dataset_change(const struct replica_entry *e);
+/* With dataset.lock held, or at the start: the entry counts for its volume. */
+void dataset_count(struct dataset *ds, const struct replica_entry *e);
 /* With dataset.lock held: make @now the entry of its block (state GONE: none) and log it. Returns
  * the change's number. NO_MEMORY cannot happen for a block that is in the index. */
 enum bdfs_status dataset_set(struct dataset *ds, const struct replica_entry *now,

@@ -27,6 +27,8 @@
 #define CLUSTER "000102030405060708090a0b0c0d0e0f"
 #define NODES_MAX 3
 #define CHANGES_ROOM 4096
+#define STAGE_CREATE \
+        HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__PIPELINE_SETUP_CREATE
 
 struct fake_node {
         char uuid[64];
@@ -350,7 +352,7 @@ static inline struct ask ask_of(uint64_t block, unsigned nodes)
                         .rights = TOKEN_READ | TOKEN_WRITE,
                         .type = CRC_CRC32C,
                         .every = 512,
-                        .stage = HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__PIPELINE_SETUP_CREATE};
+                        .stage = STAGE_CREATE};
 
         for (unsigned i = 0; i < nodes; i++)
                 a.nodes[i] = i;
