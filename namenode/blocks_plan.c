@@ -230,7 +230,7 @@ static void book(struct plan *p, struct node *source, const struct placement_pic
                 source->send_bytes += length;
                 t->takes++;
                 t->take_bytes += length;
-                t->promised += length;
+                node_promise(t, length);
                 log_info("copy is to be made block=%" PRIu64 " source=%" PRIu32
                          " target=%" PRIu32 " why=\"%s\" where=\"%s\"", p->look.id,
                          source->info.number, t->info.number,

@@ -180,7 +180,7 @@ static size_t place(struct blocks *b, const struct place_request *q, struct plac
         size_t n = placement_choose(nodes, candidates(b, q, nodes), &want, &b->random, picks);
 
         for (size_t i = 0; i < n; i++)
-                nodes_get(&b->nodes, picks[i].number)->promised += q->bytes;
+                node_promise(nodes_get(&b->nodes, picks[i].number), q->bytes);
         return n;
 }
 

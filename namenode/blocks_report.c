@@ -298,16 +298,19 @@ static void wake_waiters(struct report *r)
                 os_cond_broadcast(&b->heard);
 }
 
-/* Copies that were asked for and are there now. */
-static void copies_arrived(struct report *r)
+/* Blocks that were placed on the node, and copies that were asked for, and are there now. */
+static void blocks_arrived(struct report *r, struct node *n)
 {
         const Bdfs__ReportRequest *q = r->changes;
         struct pending_copy was;
 
-        for (size_t i = r->skipped; q != NULL && i < q->n_changes; i++)
-                if (q->changes[i]->state == FINALIZED &&
-                    pending_done(&r->b->pending, q->changes[i]->block, r->number, &was))
+        for (size_t i = r->skipped; q != NULL && i < q->n_changes; i++) {
+                if (q->changes[i]->state != FINALIZED)
+                        continue;
+                node_promise_kept(n);
+                if (pending_done(&r->b->pending, q->changes[i]->block, r->number, &was))
                         blocks_release(r->b, &was);
+        }
 }
 
 static void report_committed(void *arg)
@@ -338,7 +341,7 @@ static void report_committed(void *arg)
                 b->count_now = true;
                 os_cond_signal(&b->wake);
         }
-        copies_arrived(r);
+        blocks_arrived(r, n);
         wake_waiters(r);
 }
 

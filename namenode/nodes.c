@@ -206,6 +206,21 @@ uint64_t node_room(const struct node *n)
         return n->info.remaining - n->promised;
 }
 
+void node_promise(struct node *n, uint64_t bytes)
+{
+        n->promised += bytes;
+        n->promises++;
+}
+
+void node_promise_kept(struct node *n)
+{
+        if (n->promises == 0)
+                return;
+        n->promised -= n->promised / n->promises;
+        if (--n->promises == 0)
+                n->promised = 0;
+}
+
 void node_set_storages(struct node *n, Bdfs__StorageReport *const *storages, size_t storages_n)
 {
         struct node_info *i = &n->info;
@@ -224,7 +239,7 @@ void node_set_storages(struct node *n, Bdfs__StorageReport *const *storages, siz
         }
         i->block_bytes_used = i->used;
         n->failed = storages_n > 0 && good == 0;
-        n->promised = n->promised / 8 * PROMISE_KEPT_OF_8;
+        n->promised = n->promised / 8 * PROMISE_KEPT_OF_8; /* writers that gave up */
 }
 
 bool node_command_add(struct node *n, struct node_command *c)

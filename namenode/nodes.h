@@ -59,6 +59,7 @@ struct node {
         uint32_t walk_id;
         uint64_t doomed_after;        /* deletions up to this block were looked at */
         uint64_t promised;            /* bytes placed on it that its heartbeats do not show yet */
+        uint32_t promises;            /* blocks that these bytes are of */
         uint32_t sends, takes;        /* copies under way */
         uint64_t send_bytes, take_bytes;
         struct node_command *first, *last;
@@ -106,6 +107,10 @@ bool node_is_expected(const struct node *n);
 void node_snapshot(const struct node *n, int64_t now_ms, struct node_info *ret);
 /* Free bytes behind what was promised. */
 uint64_t node_room(const struct node *n);
+/* A block of at most so many bytes was placed on it. */
+void node_promise(struct node *n, uint64_t bytes);
+/* One of them was sealed: what it did not use is free again. */
+void node_promise_kept(struct node *n);
 
 void node_set_storages(struct node *n, Bdfs__StorageReport *const *storages, size_t storages_n);
 

@@ -524,6 +524,27 @@ static void placement_leaves_out_dead_full_and_excluded_nodes(void **state)
         assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
 }
 
+static void small_blocks_give_back_the_room_that_was_kept_for_large_ones(void **state)
+{
+        struct place_request q = {.wanted = 1, .writer_host = "10.0.0.1", .bytes = 128 * MIB};
+        uint32_t got[1];
+        size_t n = 0;
+        struct bdfs_err err;
+
+        (void)state;
+        k->node[1].remaining = GIB;
+        (void)kit_join(k, 1);
+        for (uint64_t i = 0; i < 100; i++) { /* with no heartbeat between them */
+                OK(blocks_place(k->b, &q, got, &n, &err));
+                kit_block(k, B1 + i, KIT_STAMP, 4096, BLOCK_COMMITTED, 1);
+                kit_change(&k->node[1], B1 + i, KIT_STAMP, 4096, KIT_FINALIZED);
+                kit_report(k, 1);
+        }
+        for (int i = 0; i < 8; i++)
+                OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
+}
+
 static void sealed_waits_for_enough_live_nodes(void **state)
 {
         (void)state;
@@ -637,6 +658,7 @@ int main(void)
                 T(pages_that_make_no_sense_are_refused),
                 T(readers_are_sent_to_the_nearest_good_copy),
                 T(placement_leaves_out_dead_full_and_excluded_nodes),
+                T(small_blocks_give_back_the_room_that_was_kept_for_large_ones),
                 T(sealed_waits_for_enough_live_nodes),
                 T(report_wakes_who_waits_for_the_seal),
                 T(commands_travel_home_once),
