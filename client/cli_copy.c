@@ -330,6 +330,22 @@ static gid_t gid_of(const char *name)
         return found == NULL ? (gid_t)-1 : gr.gr_gid;
 }
 
+static enum bdfs_status local_owner(const struct bdfs_stat *st, const struct cli_item *to,
+                                    struct bdfs_err *err)
+{
+        uid_t uid = uid_of(st->owner);
+        gid_t gid = gid_of(st->group);
+
+        if (uid == (uid_t)-1 || gid == (gid_t)-1)
+                return bdfs_fail(err, BDFS_NOT_FOUND,
+                                 "changing ownership of `%s': this host knows no %s `%s'", to->text,
+                                 uid == (uid_t)-1 ? "user" : "group",
+                                 uid == (uid_t)-1 ? st->owner : st->group);
+        return chown(to->path, uid, gid) == 0
+                       ? BDFS_OK
+                       : bdfs_fail_errno(err, errno, "changing ownership of `%s'", to->text);
+}
+
 static enum bdfs_status local_attributes(const struct cli_copy *c, const struct cli_item *from,
                                          const struct cli_item *to, struct bdfs_err *err)
 {
@@ -337,9 +353,8 @@ static enum bdfs_status local_attributes(const struct cli_copy *c, const struct 
         struct timespec times[2] = {{st->atime_ms / 1000, st->atime_ms % 1000 * 1000000},
                                     {st->mtime_ms / 1000, st->mtime_ms % 1000 * 1000000}};
 
-        if ((c->preserve & PRESERVE_OWNER) != 0 &&
-            chown(to->path, uid_of(st->owner), gid_of(st->group)) != 0)
-                return bdfs_fail_errno(err, errno, "changing ownership of `%s'", to->text);
+        if ((c->preserve & PRESERVE_OWNER) != 0 && local_owner(st, to, err) != BDFS_OK)
+                return err->status;
         if ((c->preserve & PRESERVE_MODE) != 0 && chmod(to->path, st->mode & 01777) != 0)
                 return bdfs_fail_errno(err, errno, "changing permissions of `%s'", to->text);
         if ((c->preserve & PRESERVE_TIMES) != 0 && utimensat(AT_FDCWD, to->path, times, 0) != 0)

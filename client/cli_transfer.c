@@ -215,8 +215,8 @@ static void finish_directories(struct run *r)
 {
         struct bdfs_err err;
 
-        while (r->n > 0) { /* what is below comes before what is above */
-                struct pair *p = &r->directories[--r->n];
+        for (size_t i = 0; i < r->n; i++) { /* what is below comes before what is above */
+                struct pair *p = &r->directories[i];
                 enum bdfs_status rc = cli_copy_attributes(&r->t->copy, &p->from, &p->to, &err);
 
                 if (rc == BDFS_OK && r->t->move && rmdir(p->from.path) != 0)

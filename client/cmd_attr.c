@@ -97,8 +97,8 @@ static int change_owner(struct cli *cli, int argc, char **argv, bool group_only)
         if (!cli_options(cli, &argc, &argv, options, 2, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
         if (!parse_owner(argv[0], group_only, &o))
-                return cli_usage(cli, "'%s' does not match expected pattern for %s.", argv[0],
-                                 group_only ? "group" : "[owner][:group]");
+                return cli_usage(cli, "'%s' does not match expected pattern for %s", argv[0],
+                                 group_only ? "group" : "[owner][:group].");
         return cli_walk_all(cli, argc - 1, argv + 1, recursive, chown_visit, &o);
 }
 
@@ -197,7 +197,8 @@ int cmd_setrep(struct cli *cli, int argc, char **argv)
         if (!cli_options(cli, &argc, &argv, options, 2, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
         if (!cli_number(argv[0], 1, REPLICATION_MAX, false, &v))
-                return cli_usage(cli, "replication must be a number from 1 to %d", REPLICATION_MAX);
+                return cli_usage(cli, "replication must be >= 1%s",
+                                 strcmp(argv[0], "0") == 0 ? "" : " and a number that HDFS takes");
         s.replication = (uint32_t)v;
         (void)cli_walk_all(cli, argc - 1, argv + 1, true, setrep_visit, &s);
         for (size_t i = 0; i < s.waiting.n; i++) {

@@ -147,7 +147,7 @@ static enum bdfs_status count_visit(void *arg, struct cli_item *it, struct bdfs_
                           cli_size(b, (int64_t)s.files, c->human),
                           cli_size(n, (int64_t)s.length, c->human));
         if (c->policy)
-                cli_print(c->cli, "%20s ", "Replicated");
+                cli_print(c->cli, "%20s ", cli_item_is_directory(it) ? "EC:" : "Replicated");
         if (c->snapshots)
                 cli_print(c->cli, "%18s %24s %24s %28s ", "0", "0", "0", "0");
         cli_print(c->cli, "%s\n", it->text);

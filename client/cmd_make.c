@@ -277,9 +277,11 @@ int cmd_concat(struct cli *cli, int argc, char **argv)
                 return bdfs_status_exit(BDFS_USAGE);
         cli_expand_all(cli, argc, argv, &list);
         if (cli_exit(cli) == 0 && list.n < 3) {
+                const char *why = list.n == 0 ? "Target path not specified."
+                                              : "The number of source paths is less than 2.";
+
                 cli_items_fini(&list);
-                return cli_usage(cli, list.n == 0 ? "Target path not specified."
-                                                  : "The number of source paths is less than 2.");
+                return cli_usage(cli, "%s", why);
         }
         if (cli_exit(cli) == 0 && concat(&list, &err) != BDFS_OK)
                 cli_error(cli, &err);
