@@ -80,7 +80,7 @@ static enum bdfs_status read_source(void *arg, uint64_t offset, uint8_t *to, siz
         return segment_in_read(s->in, &s->entry, offset, to, n, ret, err);
 }
 
-static enum bdfs_status copy_runs(struct merge *m, struct segment_out *out, struct bdfs_err *err)
+enum bdfs_status collect_copy(struct merge *m, struct segment_out *out, struct bdfs_err *err)
 {
         struct segment_run run;
         bool end;
@@ -122,7 +122,7 @@ static enum bdfs_status merge_partition(struct segment_in *in, size_t n, uint32_
                 if (rc == BDFS_OK)
                         rc = merge_new(&m, readers, used, err);
                 if (rc == BDFS_OK)
-                        rc = copy_runs(m, out, err);
+                        rc = collect_copy(m, out, err);
         }
         merge_free(m);
         for (size_t i = 0; i < used; i++)

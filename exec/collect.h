@@ -33,6 +33,10 @@ enum bdfs_status collect_finish(struct collect *c, uint64_t *ret_bytes, struct b
         BDFS_MUST_CHECK;
 unsigned collect_spills(const struct collect *c);
 
+struct merge;
+/* All runs that are left of @m into the segment that is begun. */
+enum bdfs_status collect_copy(struct merge *m, struct segment_out *out, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 /* Merge files of segments, in the order given, into the file at @path. */
 enum bdfs_status collect_merge(struct segment_in *in, size_t n, const char *path,
                                uint32_t partitions, uint64_t *ret_bytes, struct bdfs_err *err)

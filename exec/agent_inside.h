@@ -1,0 +1,128 @@
+/*
+ * agent_inside.h - what the parts of an agent share; nobody else includes it.
+ *
+ * A job is in the table while it is not over; it is freed when nobody holds it (refs). An attempt
+ * belongs to its job. Attempts wait in the agent's queue, then one worker has each.
+ *
+ * Lock: agent.lock guards all fields that say so; nothing is read, written or sent under it.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "common/bytes.h"
+#include "exec/agent.h"
+#include "exec/input.h"
+#include "exec/scratch.h"
+#include "net/identity.h"
+#include "net/rpc_server.h"
+#include "proto/bdfs_agent.pb-c.h"
+
+#define AGENT_USERS_MAX 1024
+#define AGENT_FILES_MAX 1000 /* shipped with one job */
+#define ATTEMPT_NAME_BYTES 64
+#define ATTEMPT_TAIL_BYTES 4096 /* of stderr, in a report */
+
+struct agent_job;
+
+struct attempt_counts {          /* of a running attempt, for its reports */
+        atomic_uint_fast64_t bytes_in, bytes_local, bytes_remote, descriptors, records_in,
+                bytes_out, records_out;
+};
+
+struct attempt {
+        struct agent_job *job;
+        struct attempt *next;    /* in the queue; guarded by: lock */
+        struct attempt *live_next; /* of the job's that have not ended; guarded by: lock */
+        Bdfs__StartAttemptRequest *request; /* unpacked anew; message_free() */
+        struct input_piece *pieces;
+        char name[ATTEMPT_NAME_BYTES];      /* attempt_<13>_<4>_m_000000_0 */
+        struct attempt_counts counts;
+        int64_t started_ms;      /* 0: waits; guarded by: lock */
+        /* written by its worker before it ends, read after: */
+        bool succeeded, input_left;
+        int64_t run_ms;
+        Bdfs__AttemptReason reason;
+        uint32_t fetch_map;
+        char text[512];
+        uint8_t tail[ATTEMPT_TAIL_BYTES];
+        size_t tail_n;
+};
+
+struct agent_job {
+        struct agent *agent;
+        struct agent_job *next;  /* in the table; guarded by: lock */
+        unsigned refs;           /* guarded by: lock */
+        char id[40];
+        char user[OS_NAME_BYTES]; /* whose files it reads and writes */
+        struct task_user runs_as;
+        Bdfs__BeginJobRequest *request;
+        struct scratch_job dirs;
+        struct bdfs *fs;
+        atomic_bool over;        /* tasks are to end */
+        int64_t seen_ms;         /* when the driver was heard last; guarded by: lock */
+        struct attempt *live;    /* guarded by: lock */
+        struct attempt **ended;  /* in the order in which they ended; guarded by: lock */
+        size_t ended_n, ended_room;
+};
+
+struct agent_user {
+        struct agent_user *next;
+        char name[OS_NAME_BYTES];
+        struct bdfs *fs;
+};
+
+struct agent {
+        const struct agent_conf *conf;
+        struct task_launcher *launcher;
+        struct identity *identity;
+        struct rpc_server *server;
+        struct scratch *scratch;
+        uint64_t run;
+        unsigned slots;
+        bool is_root;
+        char own_user[OS_NAME_BYTES];
+        struct os_thread **workers;
+        struct os_thread *reaper;
+        struct os_mutex lock;
+        struct os_cond changed;  /* an attempt waits or ended, a job is over, the agent stops */
+        /* guarded by: lock */
+        struct agent_job *jobs;
+        struct attempt *queue, **queue_end;
+        bool stop;
+        struct agent_user *users;
+        unsigned users_n;
+};
+
+/* ---- agent_job.c -------------------------------------------------------------------------- */
+
+bool agent_job_id_ok(const char *id);
+/* The user whom the caller's tasks run as; PERMISSION where this agent may not serve it. */
+enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller,
+                               struct task_user *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
+                                 const Bdfs__BeginJobRequest *request, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* The caller's job, held; NOT_FOUND, or PERMISSION for somebody else's. */
+enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
+                               struct agent_job **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+void agent_job_put(struct agent_job *j);
+/* Take it out of the table, end its tasks, wait for them, remove what it left here. */
+void agent_job_end(struct agent_job *j);
+/* End what nobody asks for any more, and what it left in the file system. */
+void agent_jobs_expire(struct agent *a, int64_t now_ms);
+/* Attempts of a job that is over. With the lock held. */
+bool agent_job_idle(const struct agent_job *j);
+enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
+                               struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Wait for an attempt that ended after the first @seen, at most until the deadline. */
+void agent_job_wait(struct agent_job *j, size_t seen, int64_t deadline_ms);
+
+/* ---- agent_serve.c ------------------------------------------------------------------------ */
+
+rpc_handler *agent_handler(const struct method *m);
+
+/* ---- attempt.c ---------------------------------------------------------------------------- */
+
+/* Runs it on the caller's thread; sets what its report needs. */
+void attempt_run(struct attempt *at);

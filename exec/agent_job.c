@@ -1,0 +1,424 @@
+/* Jobs of an agent: who may begin one, what belongs to it, how it ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "exec/agent_inside.h"
+#include "proto/message.h"
+
+#define END_MS 60000 /* for tasks to go when their job ends; they are killed after PUMP_GRACE_MS */
+
+bool agent_job_id_ok(const char *id)
+{
+        size_t n = strlen(id);
+
+        if (n < 22 || n > 30 || strncmp(id, "job_", 4) != 0 || id[17] != '_')
+                return false;
+        for (size_t i = 4; i < n; i++) {
+                if (i != 17 && (id[i] < '0' || id[i] > '9'))
+                        return false;
+        }
+        return true;
+}
+
+/* ---- users -------------------------------------------------------------------------------- */
+
+enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller, struct task_user *ret,
+                               struct bdfs_err *err)
+{
+        const char *name = caller->user;
+        enum bdfs_status rc;
+
+        *ret = (struct task_user){.change = false};
+        if (!a->is_root && strcmp(name, a->own_user) != 0)
+                return bdfs_fail(err, BDFS_PERMISSION, "this agent runs as %s and serves nobody "
+                                 "else; user %s needs an agent that runs as root", a->own_user,
+                                 name);
+        if (a->is_root && strcmp(name, "root") == 0)
+                name = a->conf->job_user;
+        rc = task_user_find(name, ret, err);
+        if (rc != BDFS_OK)
+                return rc;
+        if (a->is_root && ret->uid == 0)
+                return bdfs_fail(err, BDFS_PERMISSION, "tasks never run as root");
+        ret->change = a->is_root;
+        return BDFS_OK;
+}
+
+/* With the lock held; NULL: none yet. */
+static struct bdfs *find_connection(const struct agent *a, const char *user)
+{
+        for (const struct agent_user *u = a->users; u != NULL; u = u->next) {
+                if (strcmp(u->name, user) == 0)
+                        return u->fs;
+        }
+        return NULL;
+}
+
+/* Keep @made as the user's connection, or drop it: another thread was faster, or there are too
+ * many; then NULL comes back. */
+static struct bdfs *keep_connection(struct agent *a, struct agent_user *made)
+{
+        struct bdfs *fs;
+        AUTO_LOCK(&a->lock);
+
+        fs = find_connection(a, made->name);
+        if (fs == NULL && a->users_n < AGENT_USERS_MAX) {
+                made->next = a->users;
+                a->users = made;
+                a->users_n++;
+                return made->fs;
+        }
+        bdfs_disconnect(made->fs);
+        free(made);
+        return fs;
+}
+
+/* The user's connection to the cluster; one for all of its jobs. */
+static enum bdfs_status connect_as(struct agent *a, const char *user, struct bdfs **ret,
+                                   struct bdfs_err *err)
+{
+        struct bdfs_options options = {.conf = a->conf->client,
+                                       .user = a->is_root ? user : a->own_user};
+        struct agent_user *u;
+
+        os_mutex_lock(&a->lock);
+        *ret = find_connection(a, user);
+        os_mutex_unlock(&a->lock);
+        if (*ret != NULL)
+                return BDFS_OK;
+        u = calloc(1, sizeof(*u));
+        if (u == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        (void)snprintf(u->name, sizeof(u->name), "%s", user);
+        if (bdfs_connect(&u->fs, &options, err) != BDFS_OK) {
+                free(u);
+                return err->status;
+        }
+        *ret = keep_connection(a, u);
+        return *ret != NULL ? BDFS_OK
+                            : bdfs_fail(err, BDFS_LIMIT, "this agent has served %d users already",
+                                        AGENT_USERS_MAX);
+}
+
+/* ---- begin -------------------------------------------------------------------------------- */
+
+static void attempt_free(struct attempt *at)
+{
+        message_free(at->request);
+        free(at->pieces);
+        free(at);
+}
+
+static void job_free(struct agent_job *j)
+{
+        for (size_t i = 0; i < j->ended_n; i++)
+                attempt_free(j->ended[i]);
+        free(j->ended);
+        message_free(j->request);
+        free(j);
+}
+
+/* A message of our own: the call's goes with the call. */
+static void *copy_message(const ProtobufCMessage *from, struct bdfs_err *err)
+{
+        struct buf b;
+        void *m = NULL;
+
+        buf_init(&b, 0);
+        message_pack(&b, from);
+        if (b.bad)
+                (void)bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        else
+                m = message_unpack(from->descriptor, b.data, b.n, err);
+        buf_fini(&b);
+        return m;
+}
+
+static enum bdfs_status check_begin(const Bdfs__BeginJobRequest *q, struct bdfs_err *err)
+{
+        if (!agent_job_id_ok(q->job))
+                return bdfs_fail(err, BDFS_INVALID, "%s is no id of a job", q->job);
+        if (q->n_files > AGENT_FILES_MAX)
+                return bdfs_fail(err, BDFS_LIMIT, "%zu shipped files, at most %d", q->n_files,
+                                 AGENT_FILES_MAX);
+        if ((q->reduce == NULL) != (q->reduces == 0))
+                return bdfs_fail(err, BDFS_INVALID, "reducers without a command, or the reverse");
+        return BDFS_OK;
+}
+
+/* Enter it in the table, unless there is one of that name. */
+static bool enter(struct agent *a, struct agent_job *j)
+{
+        AUTO_LOCK(&a->lock);
+
+        for (const struct agent_job *i = a->jobs; i != NULL; i = i->next) {
+                if (strcmp(i->id, j->id) == 0)
+                        return false;
+        }
+        if (a->stop)
+                return false;
+        j->next = a->jobs;
+        a->jobs = j;
+        return true;
+}
+
+enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
+                                 const Bdfs__BeginJobRequest *request, struct bdfs_err *err)
+{
+        struct agent_job *j;
+
+        if (check_begin(request, err) != BDFS_OK)
+                return err->status;
+        j = calloc(1, sizeof(*j));
+        if (j == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        j->agent = a;
+        j->refs = 1; /* the table's */
+        j->seen_ms = os_mono_ms();
+        (void)snprintf(j->id, sizeof(j->id), "%s", request->job);
+        (void)snprintf(j->user, sizeof(j->user), "%s", caller->user);
+        j->request = copy_message(&request->base, err);
+        if (j->request == NULL || agent_user_of(a, caller, &j->runs_as, err) != BDFS_OK ||
+            connect_as(a, j->user, &j->fs, err) != BDFS_OK) {
+                job_free(j);
+                return err->status;
+        }
+        if (!enter(a, j)) {
+                job_free(j);
+                return bdfs_fail(err, BDFS_EXISTS, "there is a job %s", request->job);
+        }
+        if (scratch_job_make(a->scratch, j->id, &j->runs_as, &j->dirs, err) != BDFS_OK) {
+                agent_job_end(j);
+                return err->status;
+        }
+        return BDFS_OK;
+}
+
+/* ---- use ---------------------------------------------------------------------------------- */
+
+enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
+                               struct agent_job **ret, struct bdfs_err *err)
+{
+        AUTO_LOCK(&a->lock);
+
+        for (struct agent_job *j = a->jobs; j != NULL; j = j->next) {
+                if (strcmp(j->id, id) != 0)
+                        continue;
+                if (strcmp(j->user, caller->user) != 0)
+                        return bdfs_fail(err, BDFS_PERMISSION, "job %s is %s's, not %s's", id,
+                                         j->user, caller->user);
+                j->refs++;
+                *ret = j;
+                return BDFS_OK;
+        }
+        return bdfs_fail(err, BDFS_NOT_FOUND, "no job %s here", id);
+}
+
+void agent_job_put(struct agent_job *j)
+{
+        struct agent *a = j->agent;
+        bool last;
+
+        os_mutex_lock(&a->lock);
+        last = --j->refs == 0;
+        os_mutex_unlock(&a->lock);
+        if (last)
+                job_free(j);
+}
+
+static void name_attempt(struct attempt *at)
+{
+        const Bdfs__StartAttemptRequest *q = at->request;
+
+        (void)snprintf(at->name, sizeof(at->name), "attempt_%s_%c_%06u_%u", at->job->id + 4,
+                       q->reduce ? 'r' : 'm', q->task, q->attempt);
+}
+
+static enum bdfs_status attempt_new(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
+                                    struct attempt **ret, struct bdfs_err *err)
+{
+        struct attempt *at = calloc(1, sizeof(*at));
+        const Bdfs__MapInput *input;
+
+        if (at == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        at->job = j;
+        at->request = copy_message(&request->base, err);
+        input = at->request == NULL ? NULL : at->request->input;
+        if (input != NULL)
+                at->pieces = calloc(input->n_pieces + 1, sizeof(*at->pieces));
+        if (at->request == NULL || (input != NULL && at->pieces == NULL)) {
+                (void)bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+                attempt_free(at);
+                return err->status;
+        }
+        for (size_t i = 0; input != NULL && i < input->n_pieces; i++) {
+                const Bdfs__InputPiece *p = input->pieces[i];
+
+                at->pieces[i] = (struct input_piece){p->offset, p->length, p->block, p->stamp};
+        }
+        name_attempt(at);
+        *ret = at;
+        return BDFS_OK;
+}
+
+/* Room for one more that ends, so that ending cannot fail. With the lock held. */
+static bool room_to_end(struct agent_job *j)
+{
+        size_t live = 0, room;
+        struct attempt **more;
+
+        for (const struct attempt *i = j->live; i != NULL; i = i->live_next)
+                live++;
+        if (j->ended_n + live + 1 <= j->ended_room)
+                return true;
+        room = 2 * j->ended_room + live + 16;
+        more = realloc(j->ended, room * sizeof(struct attempt *));
+        if (more == NULL)
+                return false;
+        j->ended = more;
+        j->ended_room = room;
+        return true;
+}
+
+static bool makes_sense(const struct agent_job *j, const Bdfs__StartAttemptRequest *q)
+{
+        const Bdfs__MapInput *in = q->input;
+
+        if (!q->reduce)
+                return in != NULL && q->task < j->request->maps && in->file_length <= INT64_MAX &&
+                       in->start <= in->file_length && in->length <= in->file_length - in->start;
+        for (size_t i = 0; i < q->n_outputs; i++) {
+                if (q->outputs[i]->agent >= q->n_agents)
+                        return false;
+        }
+        return q->task < j->request->reduces;
+}
+
+enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
+                               struct bdfs_err *err)
+{
+        struct agent *a = j->agent;
+        struct attempt *at = NULL;
+
+        if (!makes_sense(j, request))
+                return bdfs_fail(err, BDFS_INVALID, "%s has no such task", j->id);
+        if (attempt_new(j, request, &at, err) != BDFS_OK)
+                return err->status;
+        AUTO_LOCK(&a->lock);
+
+        if (a->stop || atomic_load(&j->over) || !room_to_end(j)) {
+                attempt_free(at);
+                return bdfs_fail(err, BDFS_NOT_FOUND, "job %s is over", j->id);
+        }
+        j->refs++;
+        at->live_next = j->live;
+        j->live = at;
+        *a->queue_end = at;
+        a->queue_end = &at->next;
+        os_cond_broadcast(&a->changed);
+        return BDFS_OK;
+}
+
+void agent_job_wait(struct agent_job *j, size_t seen, int64_t deadline_ms)
+{
+        struct agent *a = j->agent;
+        AUTO_LOCK(&a->lock);
+
+        j->seen_ms = os_mono_ms();
+        while (j->ended_n <= seen && !a->stop && !atomic_load(&j->over) &&
+               os_cond_wait(&a->changed, &a->lock, deadline_ms))
+                ;
+        j->seen_ms = os_mono_ms();
+}
+
+/* ---- end ---------------------------------------------------------------------------------- */
+
+/* Attempts that wait will never run. With the lock held. */
+static void drop_waiting(struct agent_job *j, struct attempt **ret_dropped)
+{
+        struct agent *a = j->agent;
+        struct attempt **p = &a->queue;
+
+        while (*p != NULL) {
+                struct attempt *at = *p, **l = &j->live;
+
+                if (at->job != j) {
+                        p = &at->next;
+                        continue;
+                }
+                *p = at->next;
+                while (*l != at)
+                        l = &(*l)->live_next;
+                *l = at->live_next;
+                at->next = *ret_dropped;
+                *ret_dropped = at;
+                j->refs--;
+        }
+        a->queue_end = p;
+}
+
+void agent_job_end(struct agent_job *j)
+{
+        struct agent *a = j->agent;
+        struct attempt *dropped = NULL;
+        struct agent_job **p = &a->jobs;
+        int64_t deadline = os_mono_ms() + END_MS;
+
+        os_mutex_lock(&a->lock);
+        while (*p != NULL && *p != j)
+                p = &(*p)->next;
+        if (*p == NULL) { /* somebody else ends it */
+                os_mutex_unlock(&a->lock);
+                return;
+        }
+        *p = j->next;
+        atomic_store(&j->over, true);
+        drop_waiting(j, &dropped);
+        os_cond_broadcast(&a->changed);
+        while (j->live != NULL && os_cond_wait(&a->changed, &a->lock, deadline))
+                ;
+        os_mutex_unlock(&a->lock);
+        while (dropped != NULL) {
+                struct attempt *at = dropped;
+
+                dropped = at->next;
+                attempt_free(at);
+        }
+        scratch_job_remove(&j->dirs);
+        agent_job_put(j); /* the table's */
+}
+
+/* What its driver would have removed. */
+static void remove_staging(struct agent_job *j)
+{
+        struct bdfs_err err;
+
+        if (bdfs_delete(j->fs, j->request->staging, true, &err) != BDFS_OK &&
+            err.status != BDFS_NOT_FOUND)
+                log_warn("staging not removed job=%s path=%s error=%s", j->id, j->request->staging,
+                         err.text);
+}
+
+void agent_jobs_expire(struct agent *a, int64_t now_ms)
+{
+        for (;;) {
+                struct agent_job *j;
+
+                os_mutex_lock(&a->lock);
+                for (j = a->jobs; j != NULL && now_ms - j->seen_ms < AGENT_JOB_SILENT_MS;)
+                        j = j->next;
+                if (j != NULL)
+                        j->refs++;
+                os_mutex_unlock(&a->lock);
+                if (j == NULL)
+                        return;
+                log_info("job ended job=%s reason=driver silent", j->id);
+                agent_job_end(j);
+                remove_staging(j);
+                agent_job_put(j);
+        }
+}
