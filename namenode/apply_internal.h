@@ -69,7 +69,7 @@ enum bdfs_status apply_block(struct apply *a, const struct block *b, uint64_t le
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
-/* From a record's bytes to a walked path: raw paths are for the superuser, ancestors are checked. */
+/* From a record's bytes to a walked path: raw ones are for the superuser, ancestors are checked. */
 enum bdfs_status apply_resolve(struct apply *a, const ProtobufCBinaryData *bytes, unsigned walk,
                                struct path *ret_path, struct resolved *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
