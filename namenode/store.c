@@ -25,7 +25,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "namenode/store_file.h"
-#include "namenode/store_lmdb.h"
+#include "namenode/store_internal.h"
 
 #define READERS_MAX 512
 #define READERS_POOLED_MAX 500
@@ -299,8 +299,7 @@ enum bdfs_status store_open(struct store **ret, const struct store_config *confi
         return rc;
 }
 
-/* Has this simulated node crashed? Its calls of the seam fail then; ours do not, and a clean mark
- * that it leaves while it unwinds would outlive its power loss. */
+/* Has this simulated node crashed? A clean mark left while it unwinds would outlive that. */
 static bool crashed(void)
 {
         struct os_stat st;

@@ -1,5 +1,6 @@
 /*
- * store.h - tables in LMDB; the only module that knows LMDB (store.c, store_copy.c).
+ * store.h - tables in LMDB; the only module that knows LMDB (store*.c; store_internal.h
+ * alone includes its header).
  *
  * An environment is a directory with a fixed list of tables (LMDB named databases). Keys are byte
  * strings in memcmp order, 1 to STORE_KEY_BYTES_MAX bytes. Every value is stored with a CRC32C

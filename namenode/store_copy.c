@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/limits.h"
-#include "namenode/store_lmdb.h"
+#include "namenode/store_internal.h"
 
 #define CHUNK_BYTES (8 * MIB) /* rows per transaction of the target */
 #define SYNC_CHUNKS 8         /* so that the last sync is short and the journal's are not held up */

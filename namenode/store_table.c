@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/crc.h"
-#include "namenode/store_lmdb.h"
+#include "namenode/store_internal.h"
 
 static MDB_val val(const void *p, size_t n)
 {

@@ -1,5 +1,5 @@
 /*
- * store_lmdb.h - what store.c and store_copy.c share; nobody else includes it.
+ * store_internal.h - what the store's files share; nobody else includes it, nor LMDB's header.
  *
  * Owner:   struct store owns its environment, its lock and its idle read transactions.
  * Threads: fields without a mark are written only while the store is opened or wiped.
