@@ -178,7 +178,7 @@ enum bdfs_status lease_contest(struct store_txn *t, const struct inode *file,
         }
         if (w->take_over && file->tail == 0)
                 return BDFS_OK;
-        if (w->take_over && !recovering)
+        if (w->take_over)
                 return contest_fail(w, BDFS_RECOVERY,
                                     "lease recovery is in progress. Try again later.", err);
         (void)snprintf(why, sizeof(why), "%s %s on %s",
