@@ -1,6 +1,7 @@
 /* The table of verbs. */
 #include "client/cli_cluster.h"
 #include "client/cmd.h"
+#include "client/cmd_mount.h"
 
 const struct cli_verb cli_verbs[] = {
         {"ls", cmd_ls, "[-C] [-d] [-h] [-q] [-R] [-t] [-S] [-r] [-u] [-e] [PATH ...]",
@@ -62,6 +63,9 @@ const struct cli_verb cli_verbs[] = {
         {"moveFromLocal", cmd_moveFromLocal, "[-f] [-p] [-l] [-d] LOCAL ... [PATH]",
          "put, then remove the local files", false},
         {"appendToFile", cmd_append, "[-n] LOCAL ...|- PATH", "the same as append", false},
+        {"mount", cmd_mount, "[-f] [-v] [--log FILE] [-o OPTION,...] DIR",
+         "the cluster as a directory of this machine", true},
+        {"umount", cmd_umount, "[-l] DIR ...", "end a mount", false},
         {"cluster", cmd_cluster, "up|status|down --dir DIR ...",
          "a whole cluster on this machine", true},
 };

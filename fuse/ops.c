@@ -9,6 +9,7 @@ void op_init(void *mount, struct fuse_conn_info *conn)
 
         /* the kernel clears set-id bits, by asking for it */
         conn->want &= ~(unsigned)FUSE_CAP_HANDLE_KILLPRIV;
+        conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS;
         conn->max_readahead = MOUNT_IO_BYTES;
         conn->max_write = MOUNT_IO_BYTES;
         conn->max_background = MOUNT_THREADS;

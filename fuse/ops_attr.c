@@ -51,12 +51,22 @@ static enum bdfs_status set_size(struct call *c, uint64_t length)
         return rc;
 }
 
+/* Only what is different is asked for: an owner that has no number here shows as another, and
+ * copying that number must not change it. */
 static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int to_set)
 {
         char user[OS_NAME_BYTES], group[OS_NAME_BYTES];
         bool has_user = (to_set & FUSE_SET_ATTR_UID) != 0;
         bool has_group = (to_set & FUSE_SET_ATTR_GID) != 0;
+        struct bdfs_stat st;
 
+        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK)
+                return c->err.status;
+        has_user = has_user && ids_uid(c->m->ids, st.owner) != attr->st_uid;
+        has_group = has_group && ids_gid(c->m->ids, st.group) != attr->st_gid;
+        bdfs_stat_fini(&st);
+        if (!has_user && !has_group)
+                return BDFS_OK;
         if (has_user)
                 ids_user_name(c->m->ids, attr->st_uid, user);
         if (has_group)

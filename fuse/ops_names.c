@@ -93,6 +93,32 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
         call_end(&c);
 }
 
+/* HDFS has one word for several reasons why a name cannot replace another: find which it is. */
+static void name_reason(struct call *c, const char *to)
+{
+        struct bdfs_stat from_st, to_st;
+        bool from_dir, to_dir;
+        int64_t children;
+        struct bdfs_err why;
+
+        if ((c->err.status != BDFS_FAILED && c->err.status != BDFS_EXISTS) ||
+            bdfs_lstat(c->fs, c->path, &from_st, &why) != BDFS_OK)
+                return;
+        from_dir = from_st.type == BDFS_TYPE_DIRECTORY;
+        bdfs_stat_fini(&from_st);
+        if (bdfs_lstat(c->fs, to, &to_st, &why) != BDFS_OK)
+                return;
+        to_dir = to_st.type == BDFS_TYPE_DIRECTORY;
+        children = to_st.children;
+        bdfs_stat_fini(&to_st);
+        if (from_dir && !to_dir)
+                c->err.status = BDFS_NOT_DIRECTORY;
+        else if (!from_dir && to_dir)
+                c->err.status = BDFS_IS_DIRECTORY;
+        else if (to_dir && children != 0)
+                c->err.status = BDFS_NOT_EMPTY;
+}
+
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
                const char *newname, unsigned flags)
 {
@@ -117,6 +143,8 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
                 rc = BDFS_OK; /* nothing is replaced */
         if (rc == BDFS_OK)
                 rc = bdfs_rename(c.fs, c.path, to, flags == 0, &c.err);
+        if (rc != BDFS_OK && flags == 0)
+                name_reason(&c, to);
         call_answer(&c, rc);
         call_end(&c);
 }
