@@ -10,8 +10,9 @@
  * struct apply_batch gathers what is cheaper once per batch: totals and classes of directories
  * (each ancestor touched once, written by apply_flush() before the commit) and freed blocks.
  *
- * Errors: those of HDFS, with HDFS's texts where its clients see them (docs/protocol.md); CORRUPT
- *         and IO mean that the transaction must be aborted.
+ * Errors: those of HDFS, with HDFS's texts where its clients see them (docs/protocol.md). CORRUPT,
+ *         IO, NO_SPACE and NO_MEMORY mean that the transaction must be aborted; no record is
+ *         refused with one of them.
  */
 #pragma once
 
@@ -31,6 +32,7 @@ enum bdfs_status apply_record(struct store_txn *t, struct apply_batch *b,
 /* Write the gathered totals; before every commit. The batch is empty afterwards but for freed. */
 enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-/* Blocks whose last reference went since the last call of apply_batch_reset(). */
+/* Blocks whose last reference went since the last call of apply_batch_reset(), which comes after
+ * each commit and each abort and forgets all that was gathered. */
 const uint64_t *apply_freed(const struct apply_batch *b, size_t *ret_n);
 void apply_batch_reset(struct apply_batch *b);
