@@ -35,6 +35,9 @@ static enum bdfs_status check_conf(const struct datanode_conf *conf, struct data
         if (!parse_cluster(conf->cluster, dn->cluster))
                 return bdfs_fail(err, BDFS_INVALID, "cluster: %s is not 32 hex digits",
                                  conf->cluster);
+        if (strcmp(conf->listen, "0.0.0.0") == 0 || strcmp(conf->listen, "::") == 0)
+                return bdfs_fail(err, BDFS_INVALID, "listen: %s is no address that clients can "
+                                 "connect to", conf->listen);
         if (conf->rack[0] != '/')
                 return bdfs_fail(err, BDFS_INVALID, "rack: %s does not begin with /", conf->rack);
         if (conf->data.n == 0 || conf->namenodes.n == 0 ||

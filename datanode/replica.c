@@ -4,6 +4,12 @@
 
 #include "datanode/replica_inside.h"
 
+/* Sealed, and the seal's sync is known to have been over. */
+static bool is_sure(const struct replica_state *s)
+{
+        return s->state == REPLICA_FILE_FINALIZED && s->synced == s->length;
+}
+
 static struct replica *replica_new(void)
 {
         struct replica *r = calloc(1, sizeof(*r));
@@ -101,14 +107,13 @@ enum bdfs_status replica_open(struct replica **ret, const char *path, const stru
                 rc = read_state(r, id, err);
         if (rc == BDFS_OK)
                 rc = os_file_stat(r->file, &st, err);
-        if (rc == BDFS_OK && r->state.state == REPLICA_FILE_FINALIZED &&
-            st.bytes < replica_file_bytes(r->state.length))
+        if (rc == BDFS_OK && is_sure(&r->state) && st.bytes < replica_file_bytes(r->state.length))
                 rc = bdfs_fail(err, BDFS_CORRUPT, "it is cut short at %" PRIu64 " bytes", st.bytes);
         if (rc != BDFS_OK) {
                 (void)replica_close(r, NULL); /* nothing was written */
                 return bdfs_wrap(err, "replica %s", path);
         }
-        if (r->state.state == REPLICA_FILE_FINALIZED)
+        if (is_sure(&r->state))
                 r->visible = r->state.length;
         *ret = r;
         return BDFS_OK;
@@ -130,8 +135,7 @@ void replica_look(struct replica *r, struct replica_view *ret)
                 .visible = r->visible,
                 .state = r->state.state,
                 .type = r->state.type,
-                .sure = r->state.state == REPLICA_FILE_FINALIZED &&
-                        r->state.synced == r->state.length,
+                .sure = is_sure(&r->state),
                 .tail = r->state.tail,
         };
 }
@@ -213,9 +217,8 @@ static void publish(struct replica *r, const struct replica_state *s, bool synce
                 r->page_synced = page;
                 r->state.synced = s->length;
         }
-        if (s->state == REPLICA_FILE_FINALIZED)
-                r->visible = s->length;
-        BDFS_ASSERT(r->visible <= s->length);
+        if (s->state == REPLICA_FILE_FINALIZED || r->visible > s->length)
+                r->visible = s->length; /* shorter: bytes were lost, or the namenode cut it */
         os_cond_broadcast(&r->changed);
 }
 

@@ -35,7 +35,7 @@ struct replica_id {
 enum bdfs_status replica_create(struct replica **ret, const char *path, const struct replica_id *id,
                                 enum crc_type type, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Open what is there; CORRUPT when no state page is valid or it is another block's or cluster's
- * (@id->stamp is not looked at), or when the file is shorter than its length asks for. */
+ * (@id->stamp is not looked at), or when the file of a sealed one is too short. */
 enum bdfs_status replica_open(struct replica **ret, const char *path, const struct replica_id *id,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status replica_close(struct replica *r, struct bdfs_err *err); /* NULL is fine */

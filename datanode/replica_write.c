@@ -133,12 +133,15 @@ static enum bdfs_status enter_sums(struct replica_writer *w, const uint8_t *data
         uint8_t *sum = w->record.sums + at / REPLICA_SUM_EVERY * 4;
 
         if (begun > 0) {
+                uint32_t merged;
+
                 more = n < REPLICA_SUM_EVERY - begun ? n : REPLICA_SUM_EVERY - begun;
-                put_u32be(sum, crc_of(type, get_u32be(sum), data, more));
-                if (sums != NULL && memcmp(sum, sums, 4) != 0)
+                merged = crc_of(type, get_u32be(sum), data, more);
+                if (sums != NULL && merged != get_u32be(sums))
                         return bdfs_fail(err, BDFS_INVALID, "block %" PRIu64 ": bytes before %"
                                          PRIu64 " were sent again and differ",
                                          w->replica->state.block, w->length);
+                put_u32be(sum, merged);
                 sum += 4;
                 sums = sums == NULL ? NULL : sums + 4;
                 data += more;

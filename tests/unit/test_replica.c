@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -488,6 +490,9 @@ static void bytes_sent_again_must_be_the_same(void **state)
         b.offset = 701;
         b.sums = NULL;
         assert_int_equal(replica_writer_add(w, &b, &err), BDFS_INVALID); /* a gap */
+        data[600] ^= 1;
+        ok(replica_writer_seal(w, &err), &err); /* what was there before is as good as it was */
+        check_reads(f, r, &(struct model){.bytes = data}, 700);
         replica_writer_free(w);
         ok(replica_close(r, &err), &err);
         free(data);
@@ -595,6 +600,174 @@ static void a_seal_that_was_not_proven_is_not_sure(void **state)
         free(data);
 }
 
+/* ---- power cuts ------------------------------------------------------------------------------ */
+
+/* Every write and sync of the program passes here: its own symbols come before the library's. */
+enum { WRITES_MAX = 4000 };
+struct disk_write {
+        uint64_t at;
+        size_t n;
+        uint8_t *bytes; /* NULL: a sync */
+};
+static struct disk_write writes[WRITES_MAX];
+static size_t writes_n;
+static bool recording;
+
+static void record(uint64_t at, const struct iovec *iov, int iov_n)
+{
+        struct disk_write w = {.at = at};
+
+        assert_true(writes_n < WRITES_MAX);
+        for (int i = 0; i < iov_n; i++)
+                w.n += iov[i].iov_len;
+        if (iov != NULL) {
+                uint8_t *to = w.bytes = malloc(w.n + 1);
+
+                assert_non_null(to);
+                for (int i = 0; i < iov_n; to += iov[i++].iov_len)
+                        memcpy(to, iov[i].iov_base, iov[i].iov_len);
+        }
+        writes[writes_n++] = w;
+}
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int iov_n, off_t at, int flags)
+{
+        if (recording)
+                record((uint64_t)at, iov, iov_n);
+        return syscall(SYS_pwritev2, fd, iov, (long)iov_n, (long)at, 0L, (long)flags);
+}
+
+int fdatasync(int fd);
+int fdatasync(int fd)
+{
+        if (recording)
+                record(0, NULL, 0);
+        return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void forget_writes(void)
+{
+        for (size_t i = 0; i < writes_n; i++)
+                free(writes[i].bytes);
+        writes_n = 0;
+}
+
+/* The file as it may be after a power cut behind the first @cut writes: all that was synced, and
+ * of what came later any sectors. */
+static void write_image(struct fixture *f, size_t cut, size_t room)
+{
+        uint8_t *image = calloc(1, room);
+        size_t synced = 0, size = 0;
+
+        assert_non_null(image);
+        for (size_t i = 0; i < cut; i++)
+                if (writes[i].bytes == NULL)
+                        synced = i;
+        for (size_t i = 0; i < cut; i++) {
+                uint32_t luck = rnd(f, 4); /* of 0..3 parts of its sectors */
+
+                for (size_t at = 0; at < writes[i].n; at += 512) {
+                        size_t n = writes[i].n - at < 512 ? writes[i].n - at : 512;
+
+                        if (i >= synced && rnd(f, 3) >= luck)
+                                continue;
+                        memcpy(image + writes[i].at + at, writes[i].bytes + at, n);
+                        if (writes[i].at + at + n > size)
+                                size = writes[i].at + at + n;
+                }
+        }
+        spill(f->path, image, size);
+        free(image);
+}
+
+static void check_image(struct fixture *f, const struct model *m, size_t least, bool sealed_ok)
+{
+        struct replica_reader *rd = malloc(sizeof(*rd));
+        uint8_t *got = malloc(m->n + 1);
+        struct replica *r;
+        struct bdfs_err err;
+        uint64_t length = 0;
+        enum bdfs_status rc = replica_open(&r, f->path, &id_7, &err);
+
+        assert_true(rd != NULL && got != NULL);
+        if (rc == BDFS_OK) {
+                if (sealed_ok) {
+                        replica_reader_init(rd, r);
+                        assert_int_equal(rd->view.state, REPLICA_FILE_FINALIZED);
+                }
+                ok(replica_verify(r, NULL, NULL, &length, &err), &err);
+                assert_true(length >= least && length <= m->n);
+                assert_true(!sealed_ok || length == m->n);
+                ok(replica_recover(r, &length, &err), &err);
+                replica_reader_init(rd, r);
+                assert_int_equal(rd->view.length, length);
+                ok(replica_read(rd, 0, got, length, &err), &err);
+                assert_memory_equal(got, m->bytes, length);
+                ok(replica_close(r, &err), &err);
+        } else { /* nothing of it had ever been synced */
+                assert_int_equal(least, 0);
+        }
+        free(got);
+        free(rd);
+}
+
+struct promise {
+        size_t after;  /* writes */
+        size_t length; /* that is durable then */
+        bool sealed;
+};
+
+static void one_power_cut_history(struct fixture *f, size_t limit)
+{
+        struct model m = {.bytes = random_bytes(f, limit), .limit = limit};
+        struct promise promises[64] = {{0}};
+        struct replica *r;
+        struct replica_writer *w;
+        struct bdfs_err err;
+        size_t promises_n = 1;
+
+        recording = true;
+        fresh(f, &r, &w, CRC_CRC32C);
+        while (m.n < m.limit) {
+                step_add(f, w, &m);
+                if (rnd(f, 3) > 0)
+                        ok(replica_writer_flush(w, &err), &err);
+                if (rnd(f, 6) > 0 || promises_n > 60)
+                        continue;
+                ok(replica_writer_sync(w, &err), &err);
+                promises[promises_n++] = (struct promise){writes_n, m.n, false};
+        }
+        ok(replica_writer_seal(w, &err), &err);
+        promises[promises_n] = (struct promise){writes_n, m.n, true};
+        recording = false;
+        replica_writer_free(w);
+        ok(replica_close(r, &err), &err);
+        for (size_t i = 0; i < writes_n; i++) /* the seal is durable with its sync */
+                if (writes[i].bytes == NULL)
+                        promises[promises_n].after = i + 1;
+        for (int i = 0; i < 60; i++) {
+                size_t cut = rnd(f, (uint32_t)writes_n + 1), p = 0;
+
+                for (size_t k = 0; k <= promises_n; k++)
+                        if (promises[k].after <= cut)
+                                p = k;
+                write_image(f, cut, limit + 1000000);
+                check_image(f, &m, promises[p].length, promises[p].sealed);
+        }
+        forget_writes();
+        free(m.bytes);
+}
+
+static void a_power_cut_takes_nothing_that_was_synced(void **state)
+{
+        struct fixture *f = *state;
+
+        for (unsigned seed = 1; seed <= 25; seed++) {
+                f->seed = 1000 + seed;
+                one_power_cut_history(f, 1 + rnd(f, seed % 5 == 0 ? 1500000 : 200000));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -612,6 +785,7 @@ int main(void)
                 T(recovery_keeps_what_verifies_and_seals_at_a_length),
                 T(a_lost_tail_falls_back_to_what_was_synced),
                 T(a_seal_that_was_not_proven_is_not_sure),
+                T(a_power_cut_takes_nothing_that_was_synced),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
