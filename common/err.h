@@ -66,7 +66,7 @@ enum bdfs_status {
 struct bdfs_err {
         enum bdfs_status status;
         char text[BDFS_ERR_TEXT_BYTES]; /* "outer: inner: cause", never empty on failure */
-        const char *java_class;         /* a constant of proto/exception.h; NULL: the status says it */
+        const char *java_class;         /* of proto/exception.h; NULL: the status says it */
 };
 
 #define BDFS_MUST_CHECK __attribute__((warn_unused_result))
