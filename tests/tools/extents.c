@@ -1,12 +1,14 @@
 /*
  * extents - put an extent map on a file of a stopped namenode, through its journal.
  *
- *   extents DATA CLUSTER FILE LENGTH [OFFSET:BYTES:SOURCE:BASE ...]
+ *   extents set DATA CLUSTER FILE LENGTH [OFFSET:BYTES:SOURCE:BASE ...]
+ *   extents verify CONF FILE LOCAL COUNT SEED
  *
  * DATA is `data` of the namenode's configuration, CLUSTER the cluster's id. At OFFSET, FILE gets
  * BYTES bytes of the first block of the file SOURCE, from BASE in that block on. What no piece
- * covers is a hole.
+ * covers is a hole. `verify` compares COUNT positioned reads through the library with LOCAL.
  */
+#include "client/bdfs.h"
 #include "namenode/namespace.h"
 #include "tests/tools/bench_offline.h"
 
@@ -74,22 +76,17 @@ static enum bdfs_status set(struct offline *o, int argc, char **argv, struct bdf
         return commit_wait(o->commit, &record, NULL, err);
 }
 
-int main(int argc, char **argv)
+static int set_main(int argc, char **argv)
 {
         struct offline o = {0};
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (argc < 5) {
-                (void)fprintf(stderr, "usage: extents DATA CLUSTER FILE LENGTH "
-                                      "[OFFSET:BYTES:SOURCE:BASE ...]\n");
-                return 2;
-        }
-        if (offline_open(&o, argv[1], argv[2], &err) != BDFS_OK) {
+        if (offline_open(&o, argv[0], argv[1], &err) != BDFS_OK) {
                 (void)fprintf(stderr, "extents: %s\n", err.text);
                 return 1;
         }
-        rc = set(&o, argc - 3, argv + 3, &err);
+        rc = set(&o, argc - 2, argv + 2, &err);
         if (rc != BDFS_OK)
                 (void)fprintf(stderr, "extents: %s\n", err.text);
         if (offline_close(&o, &err) != BDFS_OK) {
@@ -97,4 +94,92 @@ int main(int argc, char **argv)
                 return 1;
         }
         return rc != BDFS_OK;
+}
+
+/* ---- verify ---- */
+
+static uint64_t next(uint64_t *state) /* splitmix64 */
+{
+        uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
+
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+        return z ^ z >> 31;
+}
+
+static uint8_t *load(const char *path, size_t *ret)
+{
+        FILE *f = fopen(path, "re");
+        uint8_t *bytes = NULL;
+        long n;
+
+        if (f != NULL && fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0) {
+                rewind(f);
+                bytes = malloc((size_t)n + 1);
+                *ret = bytes == NULL ? 0 : fread(bytes, 1, (size_t)n, f);
+        }
+        if (f != NULL)
+                (void)fclose(f);
+        return bytes;
+}
+
+static enum bdfs_status verify(struct bdfs_file *f, const uint8_t *want, size_t n, uint64_t count,
+                               uint64_t seed, struct bdfs_err *err)
+{
+        uint8_t *got = malloc(n + 1);
+        enum bdfs_status rc = BDFS_OK;
+
+        for (uint64_t i = 0; rc == BDFS_OK && i < count && got != NULL; i++) {
+                uint64_t at = next(&seed) % (n + 1);
+                size_t most = i % 4 == 0 ? n + 1 : 2000, length = next(&seed) % most, read = 0;
+                size_t left = length < n - at ? length : (size_t)(n - at);
+
+                rc = bdfs_pread(f, at, got, length, &read, err);
+                if (rc == BDFS_OK && (read != left || memcmp(got, want + at, left) != 0))
+                        rc = bdfs_fail(err, BDFS_CORRUPT, "%zu bytes from %llu: %zu, other ones",
+                                       length, (unsigned long long)at, read);
+        }
+        free(got);
+        return rc;
+}
+
+static int verify_main(char **argv)
+{
+        struct bdfs_options options = {.conf = argv[0]};
+        struct bdfs_file *f;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+        struct bdfs *fs;
+        size_t n = 0;
+        uint8_t *want = load(argv[2], &n);
+
+        if (want == NULL || bdfs_connect(&fs, &options, &err) != BDFS_OK)
+                return 2;
+        rc = bdfs_open(fs, argv[1], &f, &err);
+        if (rc == BDFS_OK) {
+                if (bdfs_length(f) != n)
+                        rc = bdfs_fail(&err, BDFS_CORRUPT, "%llu bytes long",
+                                       (unsigned long long)bdfs_length(f));
+                else
+                        rc = verify(f, want, n, strtoull(argv[3], NULL, 10),
+                                    strtoull(argv[4], NULL, 10), &err);
+                bdfs_abandon(f);
+        }
+        if (rc != BDFS_OK)
+                (void)fprintf(stderr, "extents: %s: %s\n", argv[1], err.text);
+        bdfs_disconnect(fs);
+        free(want);
+        return rc != BDFS_OK;
+}
+
+int main(int argc, char **argv)
+{
+        if (argc >= 6 && strcmp(argv[1], "set") == 0)
+                return set_main(argc - 2, argv + 2);
+        if (argc == 7 && strcmp(argv[1], "verify") == 0)
+                return verify_main(argv + 2);
+        (void)fprintf(stderr, "usage: extents set DATA CLUSTER FILE LENGTH "
+                              "[OFFSET:BYTES:SOURCE:BASE ...]\n"
+                              "       extents verify CONF FILE LOCAL COUNT SEED\n");
+        return 2;
 }
