@@ -63,10 +63,19 @@ void serve_check_blocks(struct namenode *nn, uint64_t inode);
 /* HDFS's refusal of an erasure coding policy: none is enabled. */
 void serve_no_ec_policy(const char *name, struct bdfs_err *err);
 
+/*
+ * Is the file at @text open, may the caller write it, and was its holder silent for longer than
+ * the soft limit? Then its lease may be taken: recovery of its last block is started here, so that
+ * what follows meets either a closed file or "recovery in progress".
+ */
+bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
+
 /* ---- handlers, by file ------------------------------------------------------------------------- */
 
 rpc_handler *serve_read_handler(enum method_id id);
+rpc_handler *serve_open_handler(enum method_id id);
 rpc_handler *serve_write_handler(enum method_id id);
+rpc_handler *serve_close_handler(enum method_id id);
 rpc_handler *serve_tree_handler(enum method_id id);
 rpc_handler *serve_admin_handler(enum method_id id);
 rpc_handler *serve_off_handler(enum method_id id);

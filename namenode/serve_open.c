@@ -1,0 +1,188 @@
+/* ClientProtocol: create and append, and the lease that they may take over. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "namenode/serve_write.h"
+#include "namenode/status.h"
+
+/* ---- taking over a lease ---- */
+
+bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text)
+{
+        struct ns_status status;
+        struct ns_writer *w = malloc(sizeof(*w));
+        struct buf room;
+        struct path path;
+        struct store_txn *t = NULL;
+        struct bdfs_err err;
+        bool expired = false, found = false;
+
+        buf_init(&room, 0);
+        if (w != NULL && path_check(text, strlen(text), PATH_READ, false, &room, &path, NULL,
+                                    &err) == BDFS_OK &&
+            store_begin_read(nn->store, &t, &err) == BDFS_OK) {
+                struct serve_caller who;
+
+                serve_caller(nn, call, &who);
+                if (ns_stat(t, &who.ns, &path, 0, &status, &found, &err) == BDFS_OK && found &&
+                    status.open && ns_check_access(t, &who.ns, &path, PERM_WRITE, &err) == BDFS_OK &&
+                    ns_writer_of(t, status.inode, w, &err) == BDFS_OK)
+                        expired = lease_clock_soft_expired(nn->leases, w->holder, w->hadoop_lease,
+                                                           os_mono_ms());
+        }
+        store_abort(t);
+        if (expired && !w->recovering) {
+                Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
+                Bdfs__StartRecoveryOp op = BDFS__START_RECOVERY_OP__INIT;
+
+                op.inode = status.inode;
+                record.op_case = BDFS__JOURNAL_RECORD__OP_START_RECOVERY;
+                record.start_recovery = &op;
+                expired = commit_wait(nn->commit, &record, NULL, &err) == BDFS_OK;
+        }
+        buf_fini(&room);
+        free(w);
+        return expired;
+}
+
+/* ---- create, append ---- */
+
+/* The status of a file just made or opened. NULL: the call is answered. */
+static Hadoop__HdfsFileStatusProto *own_status(struct namenode *nn, struct rpc_call *call,
+                                               struct describe *d, uint64_t inode)
+{
+        Hadoop__HdfsFileStatusProto *f = NULL;
+        struct ns_status status;
+        struct store_txn *t;
+        struct bdfs_err err;
+
+        if (store_begin_read(nn->store, &t, &err) != BDFS_OK) {
+                rpc_call_fail(call, &err);
+                return NULL;
+        }
+        if (ns_stat_inode(t, inode, &status, &err) != BDFS_OK) {
+                rpc_call_fail(call, &err);
+        } else {
+                f = status_describe(d, &status, false);
+                if (f == NULL)
+                        serve_no_memory(call);
+        }
+        store_abort(t);
+        return f;
+}
+
+static void create_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
+{
+        Hadoop__CreateResponseProto r = HADOOP__CREATE_RESPONSE_PROTO__INIT;
+        struct describe d = {0};
+
+        r.fs = own_status(m->nn, call, &d, result->inode);
+        if (r.fs != NULL)
+                rpc_call_reply(call, &r.base);
+        describe_fini(&d);
+}
+
+/* What is asked for and cannot be had is refused, not left out. False: the call is answered. */
+static bool plain_create(struct rpc_call *call, const Hadoop__CreateRequestProto *q)
+{
+        struct bdfs_err err;
+
+        if (q->ecpolicyname != NULL && q->ecpolicyname[0] != '\0') {
+                if (q->createflag & HADOOP__CREATE_FLAG_PROTO__SHOULD_REPLICATE)
+                        (void)bdfs_fail(&err, BDFS_INVALID,
+                                        "SHOULD_REPLICATE flag and ecPolicyName are exclusive "
+                                        "parameters. Set both is not allowed!");
+                else
+                        serve_no_ec_policy(q->ecpolicyname, &err);
+        } else if (q->storagepolicy != NULL && q->storagepolicy[0] != '\0' &&
+                   strcmp(q->storagepolicy, "HOT") != 0) {
+                (void)bdfs_fail(&err, BDFS_INVALID, "Cannot find a block policy with the name %s",
+                                q->storagepolicy);
+        } else {
+                return true;
+        }
+        rpc_call_fail(call, &err);
+        return false;
+}
+
+static void create(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__CreateRequestProto *q = (const void *)call->request;
+        struct mutation *m;
+        Bdfs__CreateOp *op;
+
+        if (!plain_create(call, q) ||
+            !serve_require_writable(nn, call, "Cannot create file", q->src))
+                return;
+        m = mutation_new(nn, call);
+        if (m == NULL)
+                return;
+        op = &m->op.create;
+        bdfs__create_op__init(op);
+        if (!mutation_path(m, q->src, PATH_CREATE, &m->path_a, &op->path))
+                return;
+        op->mode = q->masked->perm & 07777;
+        op->holder = q->clientname;
+        op->create = (q->createflag & HADOOP__CREATE_FLAG_PROTO__CREATE) != 0;
+        op->overwrite = (q->createflag & HADOOP__CREATE_FLAG_PROTO__OVERWRITE) != 0;
+        op->create_parent = q->createparent;
+        op->replication = q->replication;
+        op->block_size = q->blocksize;
+        op->hadoop_lease = call->listener == RPC_HADOOP;
+        if (!op->overwrite && serve_take_over(nn, call, q->src)) {
+                op->has_take_over = 1;
+                op->take_over = 1;
+        }
+        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
+        SERVE_SET_OP(m, CREATE, create);
+        mutation_submit(m, create_done);
+}
+
+static void append_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
+{
+        Hadoop__AppendResponseProto r = HADOOP__APPEND_RESPONSE_PROTO__INIT;
+        struct describe d = {0};
+
+        r.stat = own_status(m->nn, call, &d, result->inode);
+        if (r.stat != NULL)
+                rpc_call_reply(call, &r.base);
+        describe_fini(&d);
+}
+
+static void append(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__AppendRequestProto *q = (const void *)call->request;
+        struct mutation *m;
+        Bdfs__AppendOp *op;
+
+        if (!serve_require_writable(nn, call, "Cannot append to file", q->src))
+                return;
+        m = mutation_new(nn, call);
+        if (m == NULL)
+                return;
+        op = &m->op.append;
+        bdfs__append_op__init(op);
+        if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
+                return;
+        op->holder = q->clientname;
+        op->hadoop_lease = call->listener == RPC_HADOOP;
+        if (serve_take_over(nn, call, q->src)) {
+                op->has_take_over = 1;
+                op->take_over = 1;
+        }
+        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
+        SERVE_SET_OP(m, APPEND, append);
+        mutation_submit(m, append_done);
+}
+
+rpc_handler *serve_open_handler(enum method_id id)
+{
+        switch ((int)id) {
+        case METHOD_CLIENT_create: return create;
+        case METHOD_CLIENT_append: return append;
+        default: return NULL;
+        }
+}
