@@ -13,7 +13,10 @@ PKGS := libprotobuf-c lmdb liblz4 libisal inih jansson openssl
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu17 -D_GNU_SOURCE -I. -I$(O)/gen -MMD -MP \
         -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-        -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation -Werror -fno-common -fstack-protector-strong -fPIE
+        -Wformat=2 -Wno-format-nonliteral -Werror -fno-common -fstack-protector-strong -fPIE
+ifeq ($(findstring clang,$(CC)),)
+override CFLAGS += -Wno-format-truncation
+endif
 ifeq ($(SAN),)
 override CFLAGS += -D_FORTIFY_SOURCE=2
 override LDFLAGS += -Wl,-z,relro,-z,now
