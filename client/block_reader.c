@@ -34,7 +34,7 @@ static enum bdfs_status take_reply(struct block_reader *r, uint64_t offset, stru
         if (data_recv_reply(r->conn, step_deadline(r->fs), &reply, err) != BDFS_OK)
                 return err->status;
         info = reply->readopchecksuminfo;
-        ok = info != NULL && crc_type_ok(info->checksum->type) &&
+        ok = info != NULL && crc_type_ok((int)info->checksum->type) &&
              info->checksum->bytesperchecksum > 0 &&
              info->checksum->bytesperchecksum <= PACKET_BYTES_MAX && info->chunkoffset <= offset &&
              offset - info->chunkoffset < info->checksum->bytesperchecksum;

@@ -22,7 +22,7 @@ static enum bdfs_status take_block(struct summing *s, const Hadoop__OpBlockCheck
 {
         bool first = s->bytes == 0;
 
-        if (!r->has_crctype || !crc_type_ok(r->crctype) ||
+        if (!r->has_crctype || !crc_type_ok((int)r->crctype) ||
             r->blockchecksum.len != (s->composite ? 4 : 16))
                 return bdfs_fail(err, BDFS_PROTOCOL, "a datanode's checksum makes no sense");
         if (first) {

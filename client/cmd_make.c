@@ -48,7 +48,6 @@ static enum bdfs_status mkdir_one(void *arg, struct cli_item *it, struct bdfs_er
         if (!m->parents) {
                 AUTO_FREE char *path = strdup(it->path);
                 struct cli_item parent = {.fs = it->fs, .path = path, .text = path};
-                AUTO_FREE char *full = NULL;
                 char *slash = path == NULL ? NULL : strrchr(path, '/');
 
                 if (slash == NULL)
