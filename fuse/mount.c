@@ -130,6 +130,13 @@ void call_end(struct call *c)
         conns_put(c->m->conns, c->conn);
 }
 
+enum bdfs_status call_check_mode(struct call *c, mode_t mode)
+{
+        if ((mode & (S_ISUID | S_ISGID)) == 0)
+                return BDFS_OK;
+        return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "the cluster keeps no set-id bits");
+}
+
 /* ---- answers ---------------------------------------------------------------------------------- */
 
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret)

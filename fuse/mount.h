@@ -74,6 +74,8 @@ void call_fail(struct call *c);
 /* Answer with 0, or with the errno of c->err when @rc is not OK. */
 void call_answer(struct call *c, enum bdfs_status rc);
 void call_end(struct call *c);
+/* UNSUPPORTED for bits that HDFS does not keep. */
+enum bdfs_status call_check_mode(struct call *c, mode_t mode) BDFS_MUST_CHECK;
 
 /* Attributes for the kernel; what is being written here has its length so far. Frees @st. */
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret);

@@ -107,6 +107,13 @@ static enum bdfs_status set_times(struct call *c, const struct stat *attr, int t
         return bdfs_utimes(c->fs, c->path, mtime, atime, &c->err);
 }
 
+static enum bdfs_status set_mode(struct call *c, mode_t mode)
+{
+        if (call_check_mode(c, mode) != BDFS_OK)
+                return c->err.status;
+        return bdfs_chmod(c->fs, c->path, mode & 07777, &c->err);
+}
+
 static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_set)
 {
         const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
@@ -119,7 +126,7 @@ static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_
                         to_set &= ~(times | now);
         }
         if (rc == BDFS_OK && (to_set & FUSE_SET_ATTR_MODE))
-                rc = bdfs_chmod(c->fs, c->path, attr->st_mode & 07777, &c->err);
+                rc = set_mode(c, attr->st_mode);
         if (rc == BDFS_OK && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
                 rc = set_owner(c, attr, to_set);
         if (rc == BDFS_OK && (to_set & (times | now)))
@@ -147,6 +154,19 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 /* ---- questions -------------------------------------------------------------------------------- */
 
+/* A superuser may do all but run a file that nobody may run. */
+static enum bdfs_status check_runs(struct call *c)
+{
+        struct bdfs_stat st;
+        bool runs;
+
+        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK)
+                return c->err.status;
+        runs = st.type != BDFS_TYPE_FILE || (st.mode & 0111) != 0;
+        bdfs_stat_fini(&st);
+        return runs ? BDFS_OK : bdfs_fail(&c->err, BDFS_PERMISSION, "no execute permission");
+}
+
 void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
         struct bdfs_stat st;
@@ -157,6 +177,8 @@ void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
                 return;
         if ((mask & (R_OK | W_OK | X_OK)) != 0) {
                 rc = bdfs_access(c.fs, c.path, (unsigned)mask & 7, &c.err);
+                if (rc == BDFS_OK && (mask & X_OK) != 0)
+                        rc = check_runs(&c);
         } else {
                 rc = bdfs_lstat(c.fs, c.path, &st, &c.err);
                 if (rc == BDFS_OK)

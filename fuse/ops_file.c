@@ -171,7 +171,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
         if (!call_begin(&c, req, "create", parent, name))
                 return;
-        rc = create(&c, mode, fi, &st, &h);
+        rc = call_check_mode(&c, mode);
+        if (rc == BDFS_OK)
+                rc = create(&c, mode, fi, &st, &h);
         if (rc == BDFS_EXISTS && (fi->flags & O_EXCL) == 0)
                 rc = open_instead(&c, fi, &st, &h);
         if (rc != BDFS_OK) {
