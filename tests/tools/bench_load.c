@@ -2,7 +2,7 @@
  * bench_load - figures of small operations and of bulk data through libbdfs, a JSON line each.
  *
  *   bench_load [OPTIONS] meta OPERATION...    create stat list rename delete create4k read4k delete4k
- *   bench_load [OPTIONS] data OPERATION...    put get delete
+ *   bench_load [OPTIONS] data OPERATION...    put get remove
  *
  *   --conf FILE | --uri URI     the cluster (a Hadoop port too)
  *   --label TEXT                the name of the system in the lines
@@ -262,7 +262,7 @@ static enum bdfs_status do_remove(struct bench_worker *w, uint64_t i, struct bdf
 }
 
 static const struct operation data_operations[] = {
-        {"put", 0, do_put}, {"get", 0, do_get}, {"delete", 0, do_remove}, {NULL, 0, NULL},
+        {"put", 0, do_put}, {"get", 0, do_get}, {"remove", 0, do_remove}, {NULL, 0, NULL},
 };
 
 static enum bdfs_status run_data(struct bench_worker *w, struct bdfs_err *err)
