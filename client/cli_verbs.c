@@ -1,6 +1,7 @@
 /* The table of verbs. */
 #include "client/cli_cluster.h"
 #include "client/cmd.h"
+#include "client/cmd_job.h"
 #include "client/cmd_mount.h"
 
 const struct cli_verb cli_verbs[] = {
@@ -66,6 +67,10 @@ const struct cli_verb cli_verbs[] = {
         {"mount", cmd_mount, "[-f] [-v] [--log FILE] [-o OPTION,...] DIR",
          "the cluster as a directory of this machine", true},
         {"umount", cmd_umount, "[-l] DIR ...", "end a mount", false},
+        {"job", cmd_job,
+         "run -i PATH... -o DIR -m COMMAND [-r COMMAND] [-n PARTS] [--file FILE]... | logs JOB "
+         "[ATTEMPT]",
+         "run commands where the blocks are", false},
         {"cluster", cmd_cluster, "up|status|down --dir DIR ...",
          "a whole cluster on this machine", true},
 };

@@ -100,9 +100,10 @@ bool agent_job_id_ok(const char *id);
 /* The user whom the caller's tasks run as; PERMISSION where this agent may not serve it. */
 enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller,
                                struct task_user *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* @again: the call was sent before, and may have been done. */
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
-                                 const Bdfs__BeginJobRequest *request, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
+                                 const Bdfs__BeginJobRequest *request, bool again,
+                                 struct bdfs_err *err) BDFS_MUST_CHECK;
 /* The caller's job, held; NOT_FOUND, or PERMISSION for somebody else's. */
 enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
                                struct agent_job **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -114,7 +115,7 @@ void agent_jobs_expire(struct agent *a, int64_t now_ms);
 /* Attempts of a job that is over. With the lock held. */
 bool agent_job_idle(const struct agent_job *j);
 enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
-                               struct bdfs_err *err) BDFS_MUST_CHECK;
+                               bool again, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Wait for an attempt that ended after the first @seen, at most until the deadline. */
 void agent_job_wait(struct agent_job *j, size_t seen, int64_t deadline_ms);
 

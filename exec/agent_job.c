@@ -166,10 +166,15 @@ static bool enter(struct agent *a, struct agent_job *j)
 }
 
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
-                                 const Bdfs__BeginJobRequest *request, struct bdfs_err *err)
+                                 const Bdfs__BeginJobRequest *request, bool again,
+                                 struct bdfs_err *err)
 {
         struct agent_job *j;
 
+        if (again && agent_job_get(a, caller, request->job, &j, err) == BDFS_OK) {
+                agent_job_put(j);
+                return BDFS_OK;
+        }
         if (check_begin(request, err) != BDFS_OK)
                 return err->status;
         j = calloc(1, sizeof(*j));
@@ -298,8 +303,28 @@ static bool makes_sense(const struct agent_job *j, const Bdfs__StartAttemptReque
         return q->task < j->request->reduces;
 }
 
+static bool is_it(const struct attempt *at, const Bdfs__StartAttemptRequest *q)
+{
+        return at->request->reduce == q->reduce && at->request->task == q->task &&
+               at->request->attempt == q->attempt;
+}
+
+/* With the lock held. */
+static bool has_attempt(const struct agent_job *j, const Bdfs__StartAttemptRequest *q)
+{
+        for (const struct attempt *at = j->live; at != NULL; at = at->live_next) {
+                if (is_it(at, q))
+                        return true;
+        }
+        for (size_t i = 0; i < j->ended_n; i++) {
+                if (is_it(j->ended[i], q))
+                        return true;
+        }
+        return false;
+}
+
 enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
-                               struct bdfs_err *err)
+                               bool again, struct bdfs_err *err)
 {
         struct agent *a = j->agent;
         struct attempt *at = NULL;
@@ -310,6 +335,10 @@ enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequ
                 return err->status;
         AUTO_LOCK(&a->lock);
 
+        if (again && has_attempt(j, request)) {
+                attempt_free(at);
+                return BDFS_OK;
+        }
         if (a->stop || atomic_load(&j->over) || !room_to_end(j)) {
                 attempt_free(at);
                 return bdfs_fail(err, BDFS_NOT_FOUND, "job %s is over", j->id);

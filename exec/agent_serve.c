@@ -24,7 +24,8 @@ static void begin_job(void *context, struct rpc_call *call)
         Bdfs__BeginJobResponse r = BDFS__BEGIN_JOB_RESPONSE__INIT;
         struct bdfs_err err;
 
-        if (agent_job_begin(a, call->caller, (const void *)call->request, &err) != BDFS_OK) {
+        if (agent_job_begin(a, call->caller, (const void *)call->request, call->retry_count > 0,
+                            &err) != BDFS_OK) {
                 rpc_call_fail(call, &err);
                 return;
         }
@@ -92,7 +93,7 @@ static void start_attempt(void *context, struct rpc_call *call)
         if (rc == BDFS_OK)
                 rc = agent_job_get(a, call->caller, q->job, &j, &err);
         if (rc == BDFS_OK) {
-                rc = agent_job_add(j, q, &err);
+                rc = agent_job_add(j, q, call->retry_count > 0, &err);
                 agent_job_put(j);
         }
         if (rc == BDFS_OK)

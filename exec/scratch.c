@@ -268,7 +268,7 @@ enum bdfs_status scratch_put_file(const struct scratch_job *j, const struct task
         if (!name_ok(name))
                 return bdfs_fail(err, BDFS_INVALID, "%s is no name for a shipped file", name);
         (void)snprintf(path, sizeof(path), "%s/files/%s", j->work, name);
-        fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | (offset == 0 ? O_CREAT | O_EXCL : 0),
+        fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | (offset == 0 ? O_CREAT | O_TRUNC : 0),
                   0700);
         if (fd < 0 || fchmod(fd, 0700) != 0 ||
             (user->change && fchown(fd, user->uid, user->gid) != 0))

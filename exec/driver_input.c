@@ -1,0 +1,257 @@
+/* What a job reads, and who can run it: inputs to files to splits, live agents. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "exec/driver_inside.h"
+#include "proto/bdfs_cluster.pb-c.h"
+
+/* ---- agents ------------------------------------------------------------------------------- */
+
+static void take_agent(struct driver *d, const Bdfs__NodeInfo *n)
+{
+        const char *colon = strrchr(n->name, ':');
+        struct job_agent *a = &d->agents[d->agents_n];
+
+        if (!n->has_agent_port || n->agent_port == 0 || n->agent_port > UINT16_MAX ||
+            colon == NULL || (size_t)(colon - n->name) >= sizeof(a->host))
+                return;
+        *a = (struct job_agent){.driver = d, .number = (uint32_t)d->agents_n,
+                                .port = (uint16_t)n->agent_port};
+        (void)snprintf(a->name, sizeof(a->name), "%s", n->name);
+        (void)snprintf(a->host, sizeof(a->host), "%.*s", (int)(colon - n->name), n->name);
+        d->agents_n++;
+}
+
+enum bdfs_status driver_find_agents(struct driver *d, struct bdfs_err *err)
+{
+        Bdfs__NodesRequest q = BDFS__NODES_REQUEST__INIT;
+        const Bdfs__NodesResponse *r;
+        ProtobufCMessage *m;
+
+        if (fs_call(d->fs, METHOD_BDFS_CLIENT_nodes, &q.base, &m, err) != BDFS_OK)
+                return err->status;
+        r = (const Bdfs__NodesResponse *)m;
+        d->agents = calloc(r->n_nodes + 1, sizeof(*d->agents));
+        for (size_t i = 0; d->agents != NULL && i < r->n_nodes; i++)
+                take_agent(d, r->nodes[i]);
+        message_free(m);
+        if (d->agents == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        if (d->agents_n == 0)
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "no datanode that is alive has an agent "
+                                 "beside it; start bdfs-agent on the datanodes");
+        return BDFS_OK;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+/* Blocks come in about the order of extents: it is looked for from *at on. */
+static const Bdfs__BlockInfo *find_block(const Bdfs__FileInfoResponse *r, uint64_t block,
+                                         size_t *at)
+{
+        for (size_t k = 0; k < r->n_blocks; k++) {
+                size_t i = (*at + k) % r->n_blocks;
+
+                if (r->blocks[i]->block == block) {
+                        *at = i;
+                        return r->blocks[i];
+                }
+        }
+        return NULL;
+}
+
+/* The agents beside the live replicas of a block. */
+static void locate_piece(const struct driver *d, const Bdfs__BlockInfo *b, struct split_piece *p)
+{
+        p->stamp = b->stamp;
+        for (size_t i = 0; i < b->n_replicas && p->nodes_n < SPLIT_NODES_MAX; i++) {
+                const Bdfs__ReplicaInfo *r = b->replicas[i];
+
+                if (!r->alive || strcmp(r->state, "finalized") != 0)
+                        continue;
+                for (size_t k = 0; k < d->agents_n; k++) {
+                        if (strcmp(d->agents[k].name, r->name) == 0)
+                                p->nodes[p->nodes_n++] = (uint32_t)k;
+                }
+        }
+}
+
+static enum bdfs_status take_pieces(struct driver *d, const Bdfs__FileInfoResponse *r,
+                                    struct job_file *f, struct bdfs_err *err)
+{
+        size_t at = 0;
+
+        f->pieces = calloc(r->n_extents + 1, sizeof(*f->pieces));
+        if (f->pieces == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for splits");
+        for (size_t i = 0; i < r->n_extents; i++) {
+                const Bdfs__ExtentInfo *e = r->extents[i];
+                const Bdfs__BlockInfo *b = e->block == 0 ? NULL : find_block(r, e->block, &at);
+                struct split_piece *p = &f->pieces[f->pieces_n];
+
+                if (e->offset >= r->length)
+                        break;
+                *p = (struct split_piece){.offset = e->offset, .length = e->length,
+                                          .block = e->block};
+                if (p->length > r->length - p->offset)
+                        p->length = r->length - p->offset;
+                if (b != NULL)
+                        locate_piece(d, b, p);
+                f->pieces_n++;
+        }
+        return BDFS_OK;
+}
+
+static enum bdfs_status add_splits(struct driver *d, uint32_t file, uint64_t block_size,
+                                   struct bdfs_err *err)
+{
+        const struct job_file *f = &d->files[file];
+        size_t at = 0;
+
+        do {
+                struct job_map *m;
+
+                if (d->maps_n == d->maps_room) {
+                        size_t room = d->maps_room == 0 ? 64 : 2 * d->maps_room;
+                        struct job_map *more = realloc(d->maps, room * sizeof(*more));
+
+                        if (more == NULL)
+                                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for splits");
+                        d->maps = more;
+                        d->maps_room = room;
+                }
+                m = &d->maps[d->maps_n++];
+                m->file = file;
+                split_next(f->pieces, f->pieces_n, at, block_size, &m->split);
+                at += m->split.pieces_n;
+        } while (at < f->pieces_n);
+        return BDFS_OK;
+}
+
+static enum bdfs_status new_file(struct driver *d, const char *path, struct job_file **ret,
+                                 struct bdfs_err *err)
+{
+        if (d->files_n == JOB_INPUTS_MAX)
+                return bdfs_fail(err, BDFS_LIMIT, "more than %d input files", JOB_INPUTS_MAX);
+        if (d->files_n == d->files_room) {
+                size_t room = d->files_room == 0 ? 16 : 2 * d->files_room;
+                struct job_file *more = realloc(d->files, room * sizeof(*more));
+
+                if (more == NULL)
+                        return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for inputs");
+                d->files = more;
+                d->files_room = room;
+        }
+        *ret = &d->files[d->files_n++];
+        **ret = (struct job_file){.path = strdup(path)};
+        return (*ret)->path == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "no memory for inputs")
+                                    : BDFS_OK;
+}
+
+static enum bdfs_status add_file(struct driver *d, const char *path, uint64_t block_size,
+                                 struct bdfs_err *err)
+{
+        Bdfs__FileInfoRequest q = BDFS__FILE_INFO_REQUEST__INIT;
+        const Bdfs__FileInfoResponse *r;
+        ProtobufCMessage *m;
+        struct job_file *f = NULL;
+        enum bdfs_status rc;
+
+        q.path = (char *)(uintptr_t)path;
+        if (new_file(d, path, &f, err) != BDFS_OK ||
+            fs_call(d->fs, METHOD_BDFS_CLIENT_fileInfo, &q.base, &m, err) != BDFS_OK)
+                return err->status;
+        r = (const Bdfs__FileInfoResponse *)m;
+        f->inode = r->inode;
+        f->length = r->length;
+        d->bytes_all += r->length;
+        rc = r->open ? bdfs_fail(err, BDFS_FAILED, "input %s is being written", path)
+                     : take_pieces(d, r, f, err);
+        message_free(m);
+        return rc != BDFS_OK ? rc : add_splits(d, (uint32_t)d->files_n - 1, block_size, err);
+}
+
+/* ---- inputs ------------------------------------------------------------------------------- */
+
+/* Files of a directory, one level deep; what begins with _ or . is not input. */
+static enum bdfs_status add_directory(struct driver *d, const char *path, struct bdfs_err *err)
+{
+        AUTO_FREE char *after = strdup(""), *file = NULL;
+        struct bdfs_listing l = {.remaining = 1};
+        enum bdfs_status rc = after == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "no memory") : BDFS_OK;
+
+        while (rc == BDFS_OK && l.remaining > 0) {
+                rc = bdfs_list(d->fs, path, after, &l, err);
+                if (rc != BDFS_OK)
+                        break;
+                for (size_t i = 0; rc == BDFS_OK && i < l.n; i++) {
+                        const struct bdfs_dirent *e = &l.entries[i];
+
+                        if (e->name[0] == '_' || e->name[0] == '.')
+                                continue;
+                        free(TAKE_PTR(file));
+                        if (asprintf(&file, "%s/%s", strcmp(path, "/") == 0 ? "" : path, e->name) <
+                            0)
+                                rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+                        else if (e->st.type != BDFS_TYPE_FILE)
+                                rc = bdfs_fail(err, BDFS_IS_DIRECTORY, "Not a file: %s", file);
+                        else
+                                rc = add_file(d, file, e->st.block_size, err);
+                }
+                free(after);
+                after = strdup(l.n == 0 ? "" : l.entries[l.n - 1].name);
+                if (rc == BDFS_OK && after == NULL)
+                        rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+                if (l.n == 0)
+                        l.remaining = 0;
+                bdfs_listing_fini(&l);
+        }
+        return rc;
+}
+
+static enum bdfs_status add_input(struct driver *d, const char *path, struct bdfs_err *err)
+{
+        struct bdfs_stat st;
+        enum bdfs_status rc = bdfs_stat(d->fs, path, &st, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        rc = st.type == BDFS_TYPE_DIRECTORY ? add_directory(d, path, err)
+                                            : add_file(d, path, st.block_size, err);
+        bdfs_stat_fini(&st);
+        return rc;
+}
+
+enum bdfs_status driver_find_inputs(struct driver *d, struct bdfs_err *err)
+{
+        char missing[BDFS_ERR_TEXT_BYTES - 100] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < d->spec->inputs_n; i++) {
+                enum bdfs_status rc = add_input(d, d->spec->inputs[i], err);
+
+                if (rc == BDFS_NOT_FOUND) { /* all of them at once */
+                        if (n < sizeof(missing))
+                                n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s",
+                                                      n == 0 ? "" : ", ", d->spec->inputs[i]);
+                } else if (rc != BDFS_OK) {
+                        return rc;
+                }
+        }
+        if (n > 0)
+                return bdfs_fail(err, BDFS_NOT_FOUND, "input does not exist: %s", missing);
+        return BDFS_OK;
+}
+
+void driver_free_inputs(struct driver *d)
+{
+        for (size_t i = 0; i < d->files_n; i++) {
+                free(d->files[i].path);
+                free(d->files[i].pieces);
+        }
+        free(d->files);
+        free(d->maps);
+}
