@@ -1,8 +1,11 @@
 /* Datanodes in one process over loopback: pipelines, reads, tokens, orders. */
 #include "test_datanode_fixture.h"
 
+#include <pwd.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
+#include <sys/fsuid.h>
+#include <sys/resource.h>
 
 #include "net/rpc_client.h"
 #include "proto/hadoop_datanode.pb-c.h"
@@ -326,6 +329,30 @@ static void tokens_that_do_not_fit_are_refused(void **state)
         assert_int_equal(g.status, no);
 }
 
+static void a_token_is_good_only_for_its_user(void **state)
+{
+        struct fixture *f = *state;
+        const struct passwd *nobody = getpwnam("nobody");
+        uint8_t data[600] = {7};
+        struct ask a = ask_of(48, 1), theirs = a;
+        struct got mine, good;
+
+        if (getuid() != 0 || nobody == NULL)
+                skip(); /* one socket must belong to somebody else */
+        theirs.user = "nobody";
+        write_block(f, &a, data, sizeof(data), 512);
+        (void)setfsuid(nobody->pw_uid); /* of this thread: who owns the sockets that it opens */
+        read_range(f, &a, 0, 600, true, &mine);
+        read_range(f, &theirs, 0, 600, true, &good);
+        (void)setfsuid(0);
+        assert_int_equal(mine.status, HADOOP__STATUS__ERROR_ACCESS_TOKEN);
+        assert_int_equal(good.status, HADOOP__STATUS__SUCCESS);
+        free(good.bytes);
+        read_range(f, &theirs, 0, 600, true, &good); /* the owner brings others' tokens */
+        assert_int_equal(good.status, HADOOP__STATUS__SUCCESS);
+        free(good.bytes);
+}
+
 static void the_limit_of_a_tokens_length_holds_for_writes(void **state)
 {
         struct fixture *f = *state;
@@ -444,6 +471,53 @@ static void a_lost_next_node_is_told_with_the_first_packet_it_missed(void **stat
         assert_int_equal(ack.reply[1], HADOOP__STATUS__ERROR);
         os_sock_close(s);
         expect_bytes(f, &a, 0, 65536, data);
+        free(data);
+}
+
+static void a_full_disk_is_answered_in_place_of_the_ack(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 2000000);
+        struct ask a = ask_of(49, 2);
+        struct os_sock *s = write_open_ok(f, &a);
+        struct rlimit old, small;
+        struct transfer_ack ack;
+        int64_t seqno = 0, good = 0;
+
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        small = old;
+        small.rlim_cur = 1000000; /* no file may grow beyond: as a disk that is full */
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        for (; seqno < 20; seqno++)
+                send_packet(s, &a, &(struct packet){.offset = 65536 * (uint64_t)seqno,
+                                                    .seqno = seqno,
+                                                    .data = data + 65536 * seqno,
+                                                    .n = 65536});
+        while (read_ack(s, &ack) && ack.reply[0] == HADOOP__STATUS__SUCCESS &&
+               ack.n == 2 && ack.reply[1] == HADOOP__STATUS__SUCCESS)
+                good++;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_true(good < 15); /* 15 * 65536 and the records do not fit */
+        os_sock_close(s);
+        if (good > 0)
+                expect_bytes(f, &a, 0, 65536 * (uint64_t)good, data);
+        a = ask_of(59, 2); /* the volume goes on */
+        write_block(f, &a, data, 2000000, 64512);
+        free(data);
+}
+
+static void a_seal_is_acknowledged_though_the_namenode_is_away(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 100000);
+        struct ask a = ask_of(57, 2);
+
+        namenode_stop(f);
+        write_block(f, &a, data, 100000, 64512);
+        expect_bytes(f, &a, 0, 100000, data);
+        a = ask_of(58, 2);
+        write_block(f, &a, data, 100000, 64512);
         free(data);
 }
 
@@ -853,12 +927,15 @@ int main(void)
                 T(2, partial_chunks_are_sent_again_after_a_flush),
                 T(2, what_is_acknowledged_stays_visible_while_more_is_written),
                 T(1, tokens_that_do_not_fit_are_refused),
+                T(1, a_token_is_good_only_for_its_user),
                 T(1, the_limit_of_a_tokens_length_holds_for_writes),
                 T(1, stages_that_go_on_with_a_replica_are_refused_clearly),
                 T(1, a_second_writer_of_a_block_is_refused),
                 T(2, an_unreachable_next_node_is_blamed),
                 T(2, a_bad_checksum_is_answered_and_nothing_of_it_is_kept),
                 T(2, a_lost_next_node_is_told_with_the_first_packet_it_missed),
+                T(2, a_full_disk_is_answered_in_place_of_the_ack),
+                T(2, a_seal_is_acknowledged_though_the_namenode_is_away),
                 T(1, unknown_operations_close_and_short_circuit_ones_are_unsupported),
                 T(1, block_checksums_are_those_of_the_bytes),
                 T(1, a_tiny_block_has_hadoops_own_checksum),

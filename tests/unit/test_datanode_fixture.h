@@ -311,14 +311,22 @@ static inline struct fixture *fixture_start(unsigned nodes)
         return f;
 }
 
+static inline void namenode_stop(struct fixture *f)
+{
+        if (f->server == NULL)
+                return;
+        rpc_server_stop(f->server);
+        rpc_server_free(f->server);
+        f->server = NULL;
+}
+
 static inline void fixture_stop(struct fixture *f)
 {
         char command[128];
 
         for (unsigned i = 0; i < NODES_MAX; i++)
                 node_stop(f, i);
-        rpc_server_stop(f->server);
-        rpc_server_free(f->server);
+        namenode_stop(f);
         identity_free(f->identity);
         os_mutex_fini(&f->lock);
         (void)snprintf(command, sizeof(command), "rm -rf %s", f->dir);
