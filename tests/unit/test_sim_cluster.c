@@ -56,7 +56,7 @@ static void wait_for_end(struct world *w)
 static void run_namenode(void *arg)
 {
         struct world *w = arg;
-        struct namenode *nn;
+        struct namenode *nn = NULL;
         struct bdfs_err err;
         char text[400];
 
@@ -88,7 +88,7 @@ static void run_datanode(void *arg)
         struct dn_arg *a = arg;
         struct world *w = a->w;
         struct datanode_conf *conf = &w->dn_conf[a->i];
-        struct datanode *dn;
+        struct datanode *dn = NULL;
         struct bdfs_err err;
         char text[400];
 
@@ -134,7 +134,8 @@ static void wait_for_datanodes(struct bdfs *fs)
                         return;
                 os_sleep_ms(100);
         }
-        fail_msg("the datanodes did not register: capacity %llu", (unsigned long long)space.capacity);
+        fail_msg("the datanodes did not register: capacity %llu",
+                 (unsigned long long)space.capacity);
 }
 
 static void put_and_get(struct world *w)
