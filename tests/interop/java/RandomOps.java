@@ -1080,17 +1080,24 @@ public final class RandomOps {
       this.seed = seed;
     }
 
-    /** Notes a difference unless it is meant, or was there after the step before. */
-    void differ(String field, String left, String right) {
-      String line = field + ": " + left + " <> " + right;
+    boolean meant(String line) {
       for (Intended i : intended) {
         if (i.pattern.matcher(line).matches()) {
           i.used.incrementAndGet();
-          return;
+          return true;
         }
       }
+      return false;
+    }
+
+    /** Notes a difference unless it is meant, or was there after the step before. */
+    void differ(String field, String left, String right) {
+      String line = field + ": " + left + " <> " + right;
+      if (meant(line)) {
+        return;
+      }
       seen.add(line);
-      if (known.contains(line)) {
+      if (known.contains(line) || meant("after " + op + ": " + line)) {
         return;
       }
       DIFFERENCES.incrementAndGet();
