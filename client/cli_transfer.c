@@ -278,6 +278,9 @@ static enum bdfs_status check_one(const struct run *r, const struct level *above
         if (directory && above->depth >= PATH_DEPTH_MAX)
                 return bdfs_fail(err, BDFS_LIMIT, "`%s': directories are nested too deeply",
                                  from->text);
+        if (!directory && to->exists &&
+            (cli_item_is_directory(to) || !(r->t->copy.overwrite || to->special)))
+                return cli_item_fail(to, BDFS_EXISTS, err); /* here, so that errors keep order */
         if (directory && is_loop(above, from))
                 return bdfs_fail(err, BDFS_SYMLINK, "`%s': leads back to a directory above it",
                                  from->text);
