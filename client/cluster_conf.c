@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 size_t cluster_processes(const char *dir, const struct cluster_settings *s,
                          struct cluster_process *ret)
@@ -64,11 +65,17 @@ static void write_datanode(FILE *f, const struct cluster_settings *s,
                 (void)fprintf(f, "agent_port = %u\n", p->own_port + 5);
 }
 
-static void write_agent(FILE *f, const char *dir, const struct cluster_process *p)
+/* All agents share this machine's cores. */
+static void write_agent(FILE *f, const char *dir, const struct cluster_settings *s,
+                        const struct cluster_process *p)
 {
+        long slots = sysconf(_SC_NPROCESSORS_ONLN) / (long)s->datanodes;
+
         (void)fprintf(f, "client = %s/client.conf\nport = %u\nscratch = %s/data\n"
-                         "datanode = 127.0.0.1:%u\nsocket_path = %s/datanode-%u/data/socket\n",
-                      dir, p->own_port, p->dir, p->own_port - 5, dir, p->id);
+                         "datanode = 127.0.0.1:%u\nsocket_path = %s/datanode-%u/data/socket\n"
+                         "slots = %ld\n",
+                      dir, p->own_port, p->dir, p->own_port - 5, dir, p->id,
+                      slots < 1 ? 1 : slots);
 }
 
 static enum bdfs_status write_one(const char *dir, const struct cluster_settings *s,
@@ -87,7 +94,7 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
         else if (strcmp(p->role, "datanode") == 0)
                 write_datanode(f, s, p);
         else
-                write_agent(f, dir, p);
+                write_agent(f, dir, s, p);
         if (fclose(f) != 0)
                 return bdfs_fail_errno(err, errno, "cannot write %s", path);
         return BDFS_OK;
