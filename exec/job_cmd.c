@@ -163,19 +163,28 @@ static enum bdfs_status expand_inputs(struct cli *cli, const struct words *typed
         size_t used = 0;
 
         for (size_t i = 0; i < typed->n; i++) {
-                size_t before = ret->n;
+                struct cli_items some = {.n = 0};
+                enum bdfs_status rc = cli_expand(cli, typed->list[i], &some, err);
 
-                if (cli_expand(cli, typed->list[i], ret, err) != BDFS_OK)
-                        return err->status;
-                if (ret->n == before && used < sizeof(missing))
+                if (rc == BDFS_OK && some.n == 0 && used < sizeof(missing))
                         used += (size_t)snprintf(missing + used, sizeof(missing) - used,
                                                  "%s%s matches 0 files", used == 0 ? "" : ", ",
                                                  typed->list[i]);
-                for (size_t k = before; k < ret->n; k++) {
-                        if (ret->list[k].fs != cli->fs)
-                                return bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster",
-                                                 ret->list[k].text);
+                for (size_t k = 0; rc == BDFS_OK && k < some.n; k++) {
+                        struct cli_item it = some.list[k];
+
+                        some.list[k] = (struct cli_item){.fs = it.fs};
+                        if (it.fs == cli->fs) {
+                                rc = cli_items_add(ret, &it, err);
+                        } else {
+                                rc = bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster",
+                                               it.text);
+                                cli_item_fini(&it);
+                        }
                 }
+                cli_items_fini(&some);
+                if (rc != BDFS_OK)
+                        return rc;
         }
         return used == 0 ? BDFS_OK : bdfs_fail(err, BDFS_NOT_FOUND, "input %s", missing);
 }
