@@ -119,11 +119,6 @@ enum bdfs_status replica_open(struct replica **ret, const char *path, const stru
         return BDFS_OK;
 }
 
-struct os_file *replica_file(struct replica *r)
-{
-        return r->file;
-}
-
 void replica_look(struct replica *r, struct replica_view *ret)
 {
         AUTO_LOCK(&r->lock);

@@ -50,7 +50,6 @@ struct replica_view {
         struct replica_record tail;
 };
 void replica_look(struct replica *r, struct replica_view *ret);
-struct os_file *replica_file(struct replica *r); /* for os_sock_send_file() and _send_fd() */
 /* Readers may have the first @length bytes; never takes anything back. */
 void replica_show(struct replica *r, uint64_t length);
 /* Wait until @length bytes are visible, or nothing more will come; true when they are. */

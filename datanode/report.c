@@ -10,13 +10,11 @@ enum { LOG_ROOM_MIN = 1024 };
 struct report_log {
         uint64_t id;
         struct os_mutex lock;
-        struct os_cond more;
         /* guarded by: lock */
         struct report_change *ring; /* change i at i % room */
         size_t room;
         uint64_t first, next;
         uint64_t replicas;
-        uint64_t wakes;
         struct replica_digest digest;
 };
 
@@ -30,7 +28,6 @@ struct report_log *report_log_new(void)
                 os_random(&l->id, sizeof(l->id));
         while (l->id == 0);
         os_mutex_init(&l->lock);
-        os_cond_init(&l->more);
         l->first = l->next = 1;
         return l;
 }
@@ -40,7 +37,6 @@ void report_log_free(struct report_log *l)
         if (l == NULL)
                 return;
         free(l->ring);
-        os_cond_fini(&l->more);
         os_mutex_fini(&l->lock);
         free(l);
 }
@@ -100,7 +96,6 @@ uint64_t report_log_add(struct report_log *l, const struct report_change *was,
                 l->ring[l->next % l->room] = *now;
         else
                 l->first = l->next + 1;
-        os_cond_broadcast(&l->more);
         return l->next++;
 }
 
@@ -134,25 +129,6 @@ size_t report_log_read(struct report_log *l, uint64_t from, struct report_change
         for (; n < max && from + n < l->next; n++)
                 ret[n] = l->ring[(from + n) % l->room];
         return n;
-}
-
-bool report_log_wait(struct report_log *l, uint64_t from, int64_t deadline_ms)
-{
-        AUTO_LOCK(&l->lock);
-        uint64_t wakes = l->wakes;
-
-        while (l->next <= from && l->wakes == wakes)
-                if (!os_cond_wait(&l->more, &l->lock, deadline_ms))
-                        break;
-        return l->next > from;
-}
-
-void report_log_wake(struct report_log *l)
-{
-        AUTO_LOCK(&l->lock);
-
-        l->wakes++;
-        os_cond_broadcast(&l->more);
 }
 
 void report_log_forget(struct report_log *l, uint64_t before)

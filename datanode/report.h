@@ -43,8 +43,5 @@ void report_log_position(struct report_log *l, struct report_position *ret);
  * when those before are forgotten. Returns how many. */
 size_t report_log_read(struct report_log *l, uint64_t from, struct report_change *ret, size_t max,
                        uint64_t *ret_from);
-/* Wait until there is a change number @from; false at the deadline or after a wake. */
-bool report_log_wait(struct report_log *l, uint64_t from, int64_t deadline_ms);
-void report_log_wake(struct report_log *l);
 /* Changes below @before need not be kept. */
 void report_log_forget(struct report_log *l, uint64_t before);
