@@ -79,7 +79,7 @@ public final class Oracle {
       return "(null)";
     }
     int end = message.indexOf('\n');
-    return end < 0 ? message : message.substring(0, end) + (message.startsWith("\tat ", end + 1) ? "" : "  [more lines: "
+    return end < 0 ? message : message.substring(0, end) + (end + 1 == message.length() || message.startsWith("\tat ", end + 1) ? "" : "  [more lines: "
         + message.substring(end + 1).split("\n\tat ")[0].replace("\n", " | ") + "]");
   }
 
