@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# make interop: real Hadoop programs against a bdfs cluster of our own, and our CLI against a real
+# Apache HDFS. INTEROP=reduced leaves out the Python clients and takes fewer seeds (what CI runs).
+#   INTEROP_OUT   where jars, classes and wheels are kept; build/interop unless set
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../lib/e2e.sh"
+need java
+need mvn
+need jq
+out=${INTEROP_OUT:-$root/build/interop}
+mkdir -p "$out"
+if [ "${INTEROP:-full}" = reduced ]; then
+        python= seeds=1-3 count=500
+else
+        python=--python seeds=1-20 count=1000
+fi
+up --no-agents --hadoop loopback --min-block-size 1024
+uri=hdfs://127.0.0.1:$(port namenode 0 hadoop)
+
+failed=()
+try() {
+        local name=$1
+        shift
+        "$@" || failed+=("$name")
+}
+try "programs against bdfs" "$here/run.sh" --against "$uri" $python --seeds $seeds --count $count "$out"
+try "extent maps" "$here/extents.sh" $python "$out"
+export HADOOP_LIB=$out/lib
+try "our CLI beside FsShell on Apache HDFS" "$here/cli_parity.sh"
+[ "$python" = "" ] || try "our CLI beside FsShell on bdfs" "$here/cli_parity.sh" "$uri"
+[ ${#failed[@]} -eq 0 ] || fail "$(printf '%s; ' "${failed[@]}")"
+echo "interop: passed"
