@@ -80,7 +80,7 @@ static enum bdfs_status ask_node(struct bdfs *fs, const Hadoop__LocatedBlockProt
 static enum bdfs_status sum_block(struct bdfs *fs, const Hadoop__LocatedBlockProto *b,
                                   struct summing *s, struct bdfs_err *err)
 {
-        (void)bdfs_fail(err, BDFS_CORRUPT, "no datanode has it");
+        (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
         for (size_t i = 0; i < b->n_locs; i++) {
                 Hadoop__BlockOpResponseProto *r;
                 enum bdfs_status rc;
@@ -94,6 +94,8 @@ static enum bdfs_status sum_block(struct bdfs *fs, const Hadoop__LocatedBlockPro
                 message_free(r);
                 return rc;
         }
+        if (b->corrupt)
+                err->status = BDFS_CORRUPT;
         return bdfs_wrap(err, "block %llu", (unsigned long long)b->b->blockid);
 }
 

@@ -191,6 +191,7 @@ struct attempt { /* one read, over all its failures */
         struct bad_nodes bad;
         unsigned located;
         size_t loc;
+        bool corrupt;               /* a replica's bytes did not fit their checksums */
 };
 
 /* New locations, for this attempt and for later reads. */
@@ -220,15 +221,19 @@ static enum bdfs_status after_failure(struct bdfs_file *f, struct attempt *a,
         struct os_addr addr;
 
         if (was_open && located_addr(b->locs[a->loc]->id, &addr)) {
-                if (err->status == BDFS_CORRUPT)
+                if (err->status == BDFS_CORRUPT) {
+                        a->corrupt = true;
                         report_corrupt(f->fs, b, a->loc);
+                }
                 if (a->bad.n < BAD_NODES_MAX)
                         a->bad.addr[a->bad.n++] = addr;
                 return BDFS_OK;
         }
         if (a->located++ == LOCATE_AGAIN) {
                 if (err->status == BDFS_OK || b->n_locs == 0)
-                        (void)bdfs_fail(err, BDFS_CORRUPT, "no datanode has it");
+                        (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
+                if (a->corrupt || b->corrupt) /* whatever the last one of them said */
+                        err->status = BDFS_CORRUPT;
                 return bdfs_wrap(err, "`%s': block %llu cannot be read from any datanode", f->path,
                                  (unsigned long long)b->b->blockid);
         }
