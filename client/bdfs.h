@@ -42,6 +42,7 @@ struct bdfs_options {
         const char *uri;       /* "hdfs://host:port" or "bdfs://name"; NULL: the configuration's */
         const char *user;      /* NULL: the process's own; another only for root and gateways */
         int64_t timeout_ms;    /* 0: 60,000 */
+        bool wait_safe_mode;   /* a namenode's safe mode is waited for, within timeout_ms */
         bool ignore_checksums; /* give out what is there, even where its checksum is wrong */
 };
 enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *options,

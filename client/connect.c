@@ -145,6 +145,7 @@ enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *opti
         if (load_conf(fs, o, err) != BDFS_OK || find_namenode(fs, o, &namenode, err) != BDFS_OK ||
             find_user(fs, o, err) != BDFS_OK)
                 goto fail;
+        fs->wait_safe_mode = o->wait_safe_mode;
         fs->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms
                          : fs->conf_loaded ? fs->conf.timeout_ms
                                            : CLIENT_TIMEOUT_MS;
@@ -213,10 +214,11 @@ void fs_count(struct bdfs *fs, uint64_t read, uint64_t local, uint64_t written)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-/* Safe mode, a standby or "try again" may pass: these are tried again until the deadline. */
-static bool may_pass(enum bdfs_status rc)
+/* What may pass is tried again until the deadline. */
+static bool may_pass(const struct bdfs *fs, enum bdfs_status rc)
 {
-        return rc == BDFS_RETRY || rc == BDFS_STANDBY;
+        return rc == BDFS_RETRY || rc == BDFS_STANDBY ||
+               (rc == BDFS_SAFE_MODE && fs->wait_safe_mode);
 }
 
 enum bdfs_status fs_call(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
@@ -227,10 +229,11 @@ enum bdfs_status fs_call(struct bdfs *fs, enum method_id id, const ProtobufCMess
 
         for (;;) {
                 rc = rpc_client_call(fs->rpc, method_of(id), request, ret, deadline, err);
-                if (!may_pass(rc) || os_mono_ms() + wait >= deadline)
+                if (!may_pass(fs, rc) || os_mono_ms() + wait >= deadline)
                         return rc;
                 os_sleep_ms(wait);
-                wait *= 2;
+                if (wait < CLIENT_RETRY_MOST_MS)
+                        wait *= 2;
         }
 }
 

@@ -18,6 +18,7 @@
 #define CLIENT_TIMEOUT_MS 60000
 #define CLIENT_RENEW_MS 10000
 #define CLIENT_RETRY_FIRST_MS 50
+#define CLIENT_RETRY_MOST_MS 800
 
 struct client_conf {
         char *name;              /* of the cluster, for bdfs://NAME */
@@ -38,6 +39,7 @@ struct bdfs {
         bool hadoop;
         bool ignore_checksums;
         int64_t timeout_ms;
+        bool wait_safe_mode;
         struct rpc_client *rpc;
         struct lease_thread *leases;
         struct data_pool *pool;

@@ -48,7 +48,7 @@ void mount_fini(struct mount *m)
 
 /* ---- requests --------------------------------------------------------------------------------- */
 
-static bool begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number)
+static void begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number)
 {
         c->m = fuse_req_userdata(req);
         c->req = req;
@@ -56,13 +56,28 @@ static bool begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t n
         c->inode = attrs_inode_of(number);
         c->conn = NULL;
         c->named = ATTRS_BY_NUMBER;
-        return true;
+        c->data = false;
+}
+
+/* A namenode that does not answer costs the first caller its time, not each one after it. */
+static enum bdfs_status check_up(struct call *c)
+{
+        if (os_mono_ms() >= atomic_load(&c->m->down_until_ms))
+                return BDFS_OK;
+        return bdfs_fail(&c->err, BDFS_UNAVAILABLE, "the namenode did not answer a moment ago");
+}
+
+static void note_down(struct call *c)
+{
+        if (!c->data && c->conn != NULL &&
+            (c->err.status == BDFS_UNAVAILABLE || c->err.status == BDFS_TIMEOUT))
+                atomic_store(&c->m->down_until_ms, os_mono_ms() + MOUNT_DOWN_MS);
 }
 
 bool call_begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
                 const char *name)
 {
-        (void)begin(c, req, what, number);
+        begin(c, req, what, number);
         if (name != NULL && strlen(name) > NAME_BYTES_MAX) {
                 (void)fuse_reply_err(req, ENAMETOOLONG);
                 return false;
@@ -70,7 +85,8 @@ bool call_begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t num
         attrs_path(c->inode, name, c->path);
         if (name != NULL)
                 c->named = ATTRS_BY_NAME;
-        if (conns_get(c->m->conns, fuse_req_ctx(req)->uid, &c->conn, &c->err) != BDFS_OK) {
+        if (check_up(c) != BDFS_OK ||
+            conns_get(c->m->conns, fuse_req_ctx(req)->uid, &c->conn, &c->err) != BDFS_OK) {
                 call_fail(c);
                 return false;
         }
@@ -81,8 +97,9 @@ bool call_begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t num
 bool call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
                        const struct handle *h)
 {
-        (void)begin(c, req, what, number);
+        begin(c, req, what, number);
         attrs_path(c->inode, NULL, c->path);
+        c->data = true;
         c->conn = conns_ref(c->m->conns, h->conn);
         c->fs = c->conn->fs;
         return true;
@@ -113,6 +130,7 @@ void call_fail(struct call *c)
 {
         int eno = attrs_errno(c->err.status, c->named);
 
+        note_down(c);
         log_failure(c, eno);
         (void)fuse_reply_err(c->req, eno); /* a caller that is gone needs no answer */
 }

@@ -24,6 +24,7 @@
 #define MOUNT_DIRECTORIES 65536    /* whose modes are remembered */
 #define MOUNT_VERSIONS 65536       /* files whose pages the kernel may keep */
 #define MOUNT_IO_BYTES (1u << 20)  /* the most that is read or written at once */
+#define MOUNT_DOWN_MS 1000         /* how long a namenode that was found away is not asked again */
 #define MOUNT_CLOSE_WAIT_MS 500    /* for the kernel to tell of a close */
 
 struct handle;
@@ -41,6 +42,7 @@ struct mount {
         struct os_mutex lock;
         struct handle *handles;     /* guarded by: lock */
         int64_t logged_ms;          /* guarded by: lock */
+        atomic_int_fast64_t down_until_ms; /* calls fail at once until then */
         void (*ready)(void *arg);   /* called once the kernel has said hello */
         void *ready_arg;
 };
@@ -60,6 +62,7 @@ struct call {
         struct bdfs *fs;
         char path[ATTRS_PATH_BYTES]; /* of inode, or of name in it */
         enum attrs_named named;
+        bool data;                   /* a failure may be a datanode's */
         struct bdfs_err err;
 };
 

@@ -100,6 +100,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
         if (!call_begin(&c, req, "open", ino, NULL))
                 return;
+        c.data = true;
         if (open_handle(&c, fi, &h) != BDFS_OK)
                 call_fail(&c);
         else if (fuse_reply_open(req, fi) != 0)
@@ -171,6 +172,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
         if (!call_begin(&c, req, "create", parent, name))
                 return;
+        c.data = true;
         rc = call_check_mode(&c, mode);
         if (rc == BDFS_OK)
                 rc = create(&c, mode, fi, &st, &h);

@@ -113,7 +113,8 @@ static enum bdfs_status resolve(struct mount_options *o, const char *mountpoint,
 enum bdfs_status options_parse(int argc, char **argv, struct mount_options *ret, bool *ret_help,
                                struct bdfs_err *err)
 {
-        struct mount_options o = {.connect.timeout_ms = OPTIONS_TIMEOUT_MS};
+        struct mount_options o = {.connect.timeout_ms = OPTIONS_TIMEOUT_MS,
+                                  .connect.wait_safe_mode = true};
         int option;
 
         *ret_help = false;

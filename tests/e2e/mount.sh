@@ -11,18 +11,18 @@ mount_up() {
         mkdir -p "$m"
         timeout 60 "$bdfs" mount --timeout 10 --log "$work/mount.log" "$@" "$m" ||
                 fail "bdfs mount $*: $(cat "$work/mount.log" 2>/dev/null)"
-        at_exit "mountpoint -q '$m' && umount -l '$m'; daemons_end"
+        at_exit "umount -l '$m' 2>/dev/null; daemons_end '$m'"
         at_exit '[ "$rc" -eq 0 ] || tail -n 15 "$work/mount.log"'
 }
-# Daemons of this test's mounts, by process id.
+# The daemon of a mount, by process id.
 daemons() {
-        local p
+        local p m=${1:-$m}
         for p in $(pgrep -x bdfs-mount); do
                 { tr '\0' '\n' <"/proc/$p/cmdline"; } 2>/dev/null | grep -qxF "$m" && echo "$p"
         done
         return 0
 }
-daemons_end() { for p in $(daemons); do kill -9 "$p"; done; }
+daemons_end() { for p in $(daemons "$1"); do kill -9 "$p"; done; }
 mount_down() { timeout 60 "$bdfs" umount "$m" || fail "bdfs umount"; }
 
 # errno NAME PYTHON: the statements, run in $m, end with this errno.
