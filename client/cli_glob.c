@@ -158,7 +158,7 @@ static enum bdfs_status illegal(const char *what, const char *pattern, struct bd
         return bdfs_fail(err, BDFS_INVALID, "Illegal file pattern: %s in `%s'", what, pattern);
 }
 
-/* The byte after the set at @open, or NULL when it is not closed. */
+/* The byte after the set at @open, or NULL when it is not closed; Hadoop takes no [ in a set. */
 static const char *set_end(const char *open)
 {
         const char *c = open + 1;
@@ -168,6 +168,8 @@ static const char *set_end(const char *open)
         if (*c == ']')
                 c++;
         for (; *c != '\0' && *c != ']'; c++) {
+                if (*c == '[')
+                        return NULL;
                 if (*c == '\\' && c[1] != '\0')
                         c++;
         }
