@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-static int64_t step_deadline(const struct bdfs *fs)
+static int64_t step_deadline(const struct block_reader *r)
 {
-        return os_mono_ms() + fs->timeout_ms;
+        return os_mono_ms() + r->step_ms;
 }
 
 static enum bdfs_status send_request(struct block_reader *r,
@@ -22,7 +22,7 @@ static enum bdfs_status send_request(struct block_reader *r,
         op.header = &header;
         op.offset = offset;
         op.len = length;
-        return data_send_op(r->conn, TRANSFER_READ_BLOCK, &op.base, step_deadline(r->fs), err);
+        return data_send_op(r->conn, TRANSFER_READ_BLOCK, &op.base, step_deadline(r), err);
 }
 
 static enum bdfs_status take_reply(struct block_reader *r, uint64_t offset, struct bdfs_err *err)
@@ -31,7 +31,7 @@ static enum bdfs_status take_reply(struct block_reader *r, uint64_t offset, stru
         const Hadoop__ReadOpChecksumInfoProto *info;
         bool ok;
 
-        if (data_recv_reply(r->conn, step_deadline(r->fs), &reply, err) != BDFS_OK)
+        if (data_recv_reply(r->conn, step_deadline(r), &reply, err) != BDFS_OK)
                 return err->status;
         info = reply->readopchecksuminfo;
         ok = info != NULL && crc_type_ok((int)info->checksum->type) &&
@@ -55,18 +55,28 @@ enum bdfs_status block_reader_open(struct block_reader *ret, struct bdfs *fs,
                                    const struct os_addr *from, uint64_t offset, uint64_t length,
                                    struct bdfs_err *err)
 {
-        *ret = (struct block_reader){.fs = fs, .left = length};
+        struct block_range range = {offset, length, fs->timeout_ms};
+
+        return block_reader_open_range(ret, fs, block, from, &range, err);
+}
+
+enum bdfs_status block_reader_open_range(struct block_reader *ret, struct bdfs *fs,
+                                         const Hadoop__LocatedBlockProto *block,
+                                         const struct os_addr *from,
+                                         const struct block_range *range, struct bdfs_err *err)
+{
+        *ret = (struct block_reader){.fs = fs, .left = range->length, .step_ms = range->step_ms};
         buf_init(&ret->sums, PACKET_BYTES_MAX);
         buf_init(&ret->data, PACKET_BYTES_MAX);
         for (unsigned attempt = 0;; attempt++) {
                 bool reused;
 
-                if (data_get(fs->pool, from, attempt > 0, step_deadline(fs), &ret->conn, err) !=
+                if (data_get(fs->pool, from, attempt > 0, step_deadline(ret), &ret->conn, err) !=
                     BDFS_OK)
                         return err->status;
                 reused = ret->conn->reused;
-                if (send_request(ret, block, offset, length, err) == BDFS_OK &&
-                    take_reply(ret, offset, err) == BDFS_OK)
+                if (send_request(ret, block, range->offset, range->length, err) == BDFS_OK &&
+                    take_reply(ret, range->offset, err) == BDFS_OK)
                         return BDFS_OK;
                 block_reader_close(ret);
                 if (!reused || attempt > 0 ||
@@ -83,7 +93,7 @@ static void say_checked(struct block_reader *r)
         buf_init(&b, 0);
         transfer_read_status_encode(&b, HADOOP__STATUS__CHECKSUM_OK);
         /* A datanode that does not hear it only closes the connection. */
-        BDFS_IGNORE(os_sock_write(r->conn->sock, b.data, b.n, step_deadline(r->fs), &err));
+        BDFS_IGNORE(os_sock_write(r->conn->sock, b.data, b.n, step_deadline(r), &err));
         buf_fini(&b);
 }
 
@@ -109,7 +119,7 @@ static enum bdfs_status next_packet(struct block_reader *r, struct transfer_pack
         uint32_t chunk = r->type == CRC_NULL ? 0 : r->chunk_bytes;
         uint8_t *sums;
 
-        if (data_recv_packet(r->conn, step_deadline(r->fs), p, err) != BDFS_OK ||
+        if (data_recv_packet(r->conn, step_deadline(r), p, err) != BDFS_OK ||
             transfer_packet_check_read(p, r->seqno, chunk, err) != BDFS_OK)
                 return err->status;
         r->seqno++;
@@ -118,7 +128,7 @@ static enum bdfs_status next_packet(struct block_reader *r, struct transfer_pack
         if (p->sums_n > 0 && sums == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for checksums");
         if (p->sums_n > 0 &&
-            data_recv_bytes(r->conn, sums, p->sums_n, step_deadline(r->fs), err) != BDFS_OK)
+            data_recv_bytes(r->conn, sums, p->sums_n, step_deadline(r), err) != BDFS_OK)
                 return err->status;
         return BDFS_OK;
 }
@@ -146,7 +156,7 @@ static enum bdfs_status take_packet(struct block_reader *r, uint8_t *to, size_t 
                 if (at == NULL)
                         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a packet");
         }
-        if (data_recv_bytes(r->conn, at, p.data_n, step_deadline(r->fs), err) != BDFS_OK ||
+        if (data_recv_bytes(r->conn, at, p.data_n, step_deadline(r), err) != BDFS_OK ||
             verify(r, at, p.data_n, err) != BDFS_OK) {
                 buf_reset(&r->data);
                 return err->status;

@@ -16,6 +16,7 @@
 struct block_reader {
         struct bdfs *fs;
         struct data_conn *conn;
+        int64_t step_ms;         /* how long the datanode may be silent */
         enum crc_type type;
         uint32_t chunk_bytes;
         int64_t seqno;           /* of the next packet */
@@ -27,6 +28,16 @@ struct block_reader {
         bool ended;              /* the last packet came */
 };
 
+struct block_range {
+        uint64_t offset, length; /* in the block */
+        int64_t step_ms;         /* how long the datanode may be silent */
+};
+enum bdfs_status block_reader_open_range(struct block_reader *ret, struct bdfs *fs,
+                                         const Hadoop__LocatedBlockProto *block,
+                                         const struct os_addr *from,
+                                         const struct block_range *range, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* The same with the connection's own patience. */
 enum bdfs_status block_reader_open(struct block_reader *ret, struct bdfs *fs,
                                    const Hadoop__LocatedBlockProto *block,
                                    const struct os_addr *from, uint64_t offset, uint64_t length,

@@ -11,6 +11,11 @@ struct data_pool {
         struct os_mutex lock;
         struct data_conn *idle; /* guarded by: lock; newest first */
         size_t n;               /* guarded by: lock */
+        struct {
+                struct os_addr addr;
+                int64_t until_ms;
+        } suspects[DATA_SUSPECTS]; /* guarded by: lock */
+        size_t next_suspect;       /* guarded by: lock */
 };
 
 enum bdfs_status data_pool_new(struct data_pool **ret, struct bdfs_err *err)
@@ -123,6 +128,36 @@ void data_put(struct data_pool *p, struct data_conn *c)
         os_mutex_unlock(&p->lock);
         if (full)
                 data_drop(c);
+}
+
+static bool same_addr(const struct os_addr *a, const struct os_addr *b)
+{
+        return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+void data_suspect(struct data_pool *p, const struct os_addr *addr)
+{
+        AUTO_LOCK(&p->lock);
+        size_t i = 0;
+
+        while (i < DATA_SUSPECTS && !same_addr(&p->suspects[i].addr, addr))
+                i++;
+        if (i == DATA_SUSPECTS)
+                i = p->next_suspect++ % DATA_SUSPECTS;
+        p->suspects[i].addr = *addr;
+        p->suspects[i].until_ms = os_mono_ms() + DATA_SUSPECT_MS;
+}
+
+bool data_is_suspect(struct data_pool *p, const struct os_addr *addr)
+{
+        int64_t now = os_mono_ms();
+        AUTO_LOCK(&p->lock);
+
+        for (size_t i = 0; i < DATA_SUSPECTS; i++) {
+                if (p->suspects[i].until_ms > now && same_addr(&p->suspects[i].addr, addr))
+                        return true;
+        }
+        return false;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */

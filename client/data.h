@@ -16,6 +16,8 @@
 #include "proto/transfer.h"
 
 #define DATA_POOL_MAX 64
+#define DATA_SUSPECTS 16
+#define DATA_SUSPECT_MS 10000  /* how long a datanode that failed is asked last */
 #define DATA_POOL_KEEP_MS 2500 /* datanodes close after 4 s of silence */
 
 struct data_pool;
@@ -38,6 +40,10 @@ enum bdfs_status data_get(struct data_pool *p, const struct os_addr *addr, bool 
         BDFS_MUST_CHECK;
 void data_put(struct data_pool *p, struct data_conn *c);
 void data_drop(struct data_conn *c); /* NULL is fine */
+
+/* A datanode did not answer; others are asked first for a while. */
+void data_suspect(struct data_pool *p, const struct os_addr *addr);
+bool data_is_suspect(struct data_pool *p, const struct os_addr *addr);
 
 enum bdfs_status data_send_op(struct data_conn *c, enum transfer_op op,
                               const ProtobufCMessage *message, int64_t deadline_ms,

@@ -1,6 +1,8 @@
 /*
  * libbdfs: reading files. A failing datanode is left alone and another replica is asked; when
  * none is left the locations are fetched again, at most LOCATE_AGAIN times, since replicas move.
+ * Each time more patience is had with silent datanodes, and all of it ends with the connection's
+ * timeout. Those that failed are asked last for a while.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #define LOCATE_AGAIN 3
 #define LOCATE_AGAIN_MS 300
 #define BAD_NODES_MAX 16
+#define STEP_FIRST_MS 1000
 
 struct bad_nodes { /* of one block, for one attempt to read it */
         struct os_addr addr[BAD_NODES_MAX];
@@ -162,37 +165,52 @@ static void report_corrupt(struct bdfs *fs, const Hadoop__LocatedBlockProto *b, 
         BDFS_IGNORE(fs_call_only(fs, METHOD_CLIENT_reportBadBlocks, &q.base, &err));
 }
 
-/* Open a reader at @offset of the file on the first replica that is not bad. NOT_FOUND: none. */
-static enum bdfs_status open_replica(struct bdfs *fs, const Hadoop__LocatedBlockProto *b,
-                                     uint64_t offset, uint64_t length, struct bad_nodes *bad,
-                                     size_t *ret_loc, struct block_reader *ret,
-                                     struct bdfs_err *err)
-{
-        for (size_t i = 0; i < b->n_locs; i++) {
-                struct os_addr addr;
-
-                if (!located_addr(b->locs[i]->id, &addr) || is_bad(bad, &addr))
-                        continue;
-                if (block_reader_open(ret, fs, b, &addr, offset - b->offset, length, err) ==
-                    BDFS_OK) {
-                        *ret_loc = i;
-                        return BDFS_OK;
-                }
-                if (bad->n < BAD_NODES_MAX)
-                        bad->addr[bad->n++] = addr;
-        }
-        return BDFS_NOT_FOUND; /* @err has the last one's reason, if any was asked */
-}
-
 /* ---- reading a piece ------------------------------------------------------------------------- */
 
 struct attempt { /* one read, over all its failures */
         struct map_ref *map;
         struct bad_nodes bad;
+        int64_t deadline_ms;
         unsigned located;
         size_t loc;
         bool corrupt;               /* a replica's bytes did not fit their checksums */
 };
+
+static void begin(struct bdfs_file *f, struct attempt *a)
+{
+        *a = (struct attempt){.map = map_take(f->reader),
+                              .deadline_ms = os_mono_ms() + f->fs->timeout_ms};
+}
+
+static void blame(struct bdfs *fs, struct attempt *a, const struct os_addr *addr)
+{
+        data_suspect(fs->pool, addr);
+        if (a->bad.n < BAD_NODES_MAX)
+                a->bad.addr[a->bad.n++] = *addr;
+}
+
+/* Open a reader for @range on the first replica that is not bad, suspects last. NOT_FOUND: none. */
+static enum bdfs_status open_replica(struct bdfs *fs, const Hadoop__LocatedBlockProto *b,
+                                     const struct block_range *range, struct attempt *a,
+                                     struct block_reader *ret, struct bdfs_err *err)
+{
+        for (size_t i = 0; i < 2 * b->n_locs; i++) {
+                size_t at = i % b->n_locs;
+                struct os_addr addr;
+
+                if (!located_addr(b->locs[at]->id, &addr) || is_bad(&a->bad, &addr) ||
+                    (i < b->n_locs && data_is_suspect(fs->pool, &addr)))
+                        continue;
+                if (block_reader_open_range(ret, fs, b, &addr, range, err) == BDFS_OK) {
+                        a->loc = at;
+                        return BDFS_OK;
+                }
+                blame(fs, a, &addr);
+                if (os_mono_ms() >= a->deadline_ms)
+                        break;
+        }
+        return BDFS_NOT_FOUND; /* @err has the last one's reason, if any was asked */
+}
 
 /* New locations, for this attempt and for later reads. */
 static enum bdfs_status fetch_again(struct bdfs_file *f, struct attempt *a, struct bdfs_err *err)
@@ -225,11 +243,10 @@ static enum bdfs_status after_failure(struct bdfs_file *f, struct attempt *a,
                         a->corrupt = true;
                         report_corrupt(f->fs, b, a->loc);
                 }
-                if (a->bad.n < BAD_NODES_MAX)
-                        a->bad.addr[a->bad.n++] = addr;
+                blame(f->fs, a, &addr);
                 return BDFS_OK;
         }
-        if (a->located++ == LOCATE_AGAIN) {
+        if (a->located++ == LOCATE_AGAIN || os_mono_ms() >= a->deadline_ms) {
                 if (err->status == BDFS_OK || b->n_locs == 0)
                         (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
                 if (a->corrupt || b->corrupt) /* whatever the last one of them said */
@@ -250,15 +267,19 @@ static enum bdfs_status open_at(struct bdfs_file *f, uint64_t offset, uint64_t w
         for (;;) {
                 uint64_t bytes;
                 const Hadoop__LocatedBlockProto *b = file_map_find(&a->map->map, offset, &bytes);
+                struct block_range range = {.step_ms = STEP_FIRST_MS << a->located};
 
                 if (b == NULL)
                         return bdfs_fail(err, BDFS_CORRUPT, "`%s': nothing is known of byte %llu",
                                          f->path, (unsigned long long)offset);
-                bytes -= offset - b->offset;
+                if (range.step_ms > f->fs->timeout_ms)
+                        range.step_ms = f->fs->timeout_ms;
+                range.offset = offset - b->offset;
+                bytes -= range.offset;
+                range.length = want < bytes ? want : bytes;
                 *ret_block = b;
                 err->status = BDFS_OK;
-                if (open_replica(f->fs, b, offset, want < bytes ? want : bytes, &a->bad, &a->loc, r,
-                                 err) == BDFS_OK)
+                if (open_replica(f->fs, b, &range, a, r, err) == BDFS_OK)
                         return BDFS_OK;
                 if (after_failure(f, a, b, false, err) != BDFS_OK)
                         return err->status;
@@ -300,10 +321,11 @@ enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
                            struct bdfs_err *err)
 {
         struct file_reader *r = f->reader;
-        struct attempt a = {.map = map_take(r)};
+        struct attempt a;
         enum bdfs_status rc = BDFS_OK;
         size_t done = 0;
 
+        begin(f, &a);
         if (r->at >= r->length)
                 n = 0;
         else if (n > r->length - r->at)
@@ -326,10 +348,11 @@ enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
 static enum bdfs_status read_piece(struct bdfs_file *f, uint64_t offset, uint8_t *to, size_t n,
                                    struct bdfs_err *err)
 {
-        struct attempt a = {.map = map_take(f->reader)};
+        struct attempt a;
         enum bdfs_status failed = BDFS_OK;
         size_t done = 0;
 
+        begin(f, &a);
         while (failed == BDFS_OK && done < n) {
                 const Hadoop__LocatedBlockProto *b;
                 struct block_reader r;
