@@ -100,7 +100,7 @@ static void only_wildcards_make_a_pattern_wild(void **state)
 
 static void groups_with_a_slash_become_paths(void **state)
 {
-        struct glob_list l;
+        struct glob_list l = {0};
         struct bdfs_err err;
 
         (void)state;
