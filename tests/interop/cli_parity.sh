@@ -141,7 +141,7 @@ make_local "$work/local/theirs"
 
 setup() { "$bdfs" --uri "$uri" -q "$@" || { echo "setup failed: $*"; exit 1; }; }
 "$bdfs" --uri "$uri" rm -r -f -skipTrash /parity >/dev/null 2>&1
-setup mkdir -p /parity/r/d/e/f /parity/r/hollow /parity/ours /parity/theirs "/parity/r/with space"
+setup mkdir -p "/user/$(id -un)" /parity/r/d/e/f /parity/r/hollow /parity/ours /parity/theirs "/parity/r/with space"
 l=$work/local/ours
 setup put "$l/small" "$l/empty" "$l/large" "$l/words" "$l/words.gz" /parity/r
 setup put "$l/small" /parity/r/d/a1
