@@ -53,6 +53,15 @@ enum bdfs_status cli_item_fail_full(const struct cli_item *it, struct bdfs_err *
                          full);
 }
 
+const char *cli_item_hint(const struct cli_item *it, char room[400])
+{
+        if (it->fs == NULL || it->exists || strcmp(it->text, ".") != 0)
+                return NULL;
+        (void)snprintf(room, 400, "relative paths begin in your home directory, which is missing: "
+                       "bdfs mkdir -p %s", it->path);
+        return room;
+}
+
 enum bdfs_status cli_item_reword(const struct cli_item *it, struct bdfs_err *err)
 {
         if (err->status == BDFS_NOT_FOUND)

@@ -56,6 +56,9 @@ enum bdfs_status cli_item_fail(const struct cli_item *it, enum bdfs_status statu
                                struct bdfs_err *err);
 /* NOT_FOUND, with the full name where it differs: for names that were to be made. */
 enum bdfs_status cli_item_fail_full(const struct cli_item *it, struct bdfs_err *err);
+/* What to do when this one is missing: for a home directory how to make it, else nothing. @room is
+ * the caller's. */
+const char *cli_item_hint(const struct cli_item *it, char room[400]);
 /* A library's failure about this item: NOT_FOUND and its like get the item's text. */
 enum bdfs_status cli_item_reword(const struct cli_item *it, struct bdfs_err *err);
 

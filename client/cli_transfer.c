@@ -337,7 +337,9 @@ int cli_transfer_run(struct cli_transfer *t, struct cli_items *sources)
 {
         struct run r = {.t = t};
         struct cli *cli = t->copy.cli;
+        const char *advice;
         struct bdfs_err err;
+        char room[400];
 
         cli_progress_begin(&r.progress, cli);
         t->copy.progress = &r.progress;
@@ -349,6 +351,8 @@ int cli_transfer_run(struct cli_transfer *t, struct cli_items *sources)
                         transfer_operand(&r, &sources->list[i]);
                 cli_pool_free(r.pool);
                 finish_directories(&r);
+        } else if ((advice = cli_item_hint(&t->dst, room)) != NULL) {
+                cli_error_hint(cli, &err, advice);
         } else {
                 fail(cli, &err);
         }

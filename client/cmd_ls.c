@@ -290,10 +290,11 @@ static void list_json(struct ls *ls, struct cli_item *it)
 static void list_operand(struct ls *ls, struct cli_item *it)
 {
         struct bdfs_err err;
+        char hint[400];
 
         if (!it->exists) {
                 (void)cli_item_fail(it, BDFS_NOT_FOUND, &err);
-                cli_error(ls->cli, &err);
+                cli_error_hint(ls->cli, &err, cli_item_hint(it, hint));
         } else if (ls->cli->json) {
                 list_json(ls, it);
         } else if (ls->themselves || !cli_item_is_directory(it)) {

@@ -37,10 +37,30 @@ static enum bdfs_status confirmed(const struct cli_item *it, bool *ret, struct b
         return BDFS_OK;
 }
 
+/* A symbolic link is removed itself: whatever is at its other end, or is not. */
+static bool is_link(const struct cli_item *it)
+{
+        struct bdfs_stat st;
+        struct bdfs_err err;
+        bool link;
+
+        if (bdfs_is_hadoop(it->fs) || bdfs_lstat(it->fs, it->path, &st, &err) != BDFS_OK)
+                return false;
+        link = st.type == BDFS_TYPE_SYMLINK;
+        bdfs_stat_fini(&st);
+        return link;
+}
+
 static enum bdfs_status rm_one(struct rm *rm, struct cli_item *it, struct bdfs_err *err)
 {
         bool trashed = false, go_on = true;
 
+        if ((!it->exists || cli_item_is_directory(it)) && is_link(it)) {
+                if (bdfs_delete(it->fs, it->path, false, err) != BDFS_OK)
+                        return cli_item_reword(it, err);
+                cli_print(rm->cli, "Deleted %s\n", it->text);
+                return BDFS_OK;
+        }
         if (!it->exists)
                 return rm->force ? BDFS_OK : cli_item_fail(it, BDFS_NOT_FOUND, err);
         if (cli_item_is_directory(it) && !rm->recursive)
