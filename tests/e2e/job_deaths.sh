@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Agents and drivers that die in the middle: the job gives the same bytes, or nothing stays of it.
+. "$(dirname "$0")/../lib/e2e.sh"
+chmod 711 "$work"
+mkdir -m 1777 "$work/pub"
+marker=bdfs-job-deaths-$$
+tasks_run() { grep -lsa -- "$marker[=]" /proc/[0-9]*/cmdline; }
+
+up --block-size 1M
+seq 1 1000000 >"$work/numbers"
+"$bdfs" put "$work/numbers" /numbers
+LC_ALL=C sort "$work/numbers" >"$work/want"
+
+# During the maps.
+"$bdfs" job run -i /numbers -o /maps -m "touch $work/pub/maps; sleep 1; cat" -r cat 2>"$work/said" &
+job=$!
+within 20 test -e "$work/pub/maps"
+kill -9 "$(pid_of agent 1)"
+wait "$job" || fail "an agent died during the maps: $(cat "$work/said")"
+"$bdfs" cat /maps/part-00000 | cmp -s - "$work/want" || fail "other bytes"
+"$bdfs" cluster up --dir "$cluster" || fail "the agent again"
+
+# During the reduces: outputs of maps are lost with the agent, and are made again.
+"$bdfs" job run -i /numbers -o /reduces -m cat -n 3 \
+        -r "read -r first; echo \$first; touch $work/pub/reduces; sleep 2; cat" 2>"$work/said" &
+job=$!
+within 30 test -e "$work/pub/reduces"
+kill -9 "$(pid_of agent 2)"
+wait "$job" || fail "an agent died during the reduces: $(cat "$work/said")"
+"$bdfs" cat '/reduces/part-*' | LC_ALL=C sort | cmp -s - "$work/want" || fail "other records"
+"$bdfs" cluster up --dir "$cluster" || fail "the agent again"
+
+# Tasks do not outlive their agent.
+"$bdfs" job run -i /numbers -o /none -m "touch $work/pub/none; sh -c 'sleep 1000; : $marker='" 2>"$work/said" &
+job=$!
+within 20 test -e "$work/pub/none"
+for k in 1 2 3; do kill -9 "$(pid_of agent $k)"; done
+wait "$job" && fail "a job without agents succeeded"
+within 10 sh -c "! grep -lsa -- '$marker[=]' /proc/[0-9]*/cmdline"
+"$bdfs" ls / | grep none && fail "something is left: $("$bdfs" ls /)"
+"$bdfs" cluster up --dir "$cluster" || fail "the agents again"
+
+# A datanode beside its agent: others have the blocks.
+"$bdfs" job run -i /numbers -o /datanode -m "touch $work/pub/datanode; sleep 0.5; cat" -r cat 2>"$work/said" &
+job=$!
+within 20 test -e "$work/pub/datanode"
+kill -9 "$(pid_of datanode 3)" "$(pid_of agent 3)"
+wait "$job" || fail "a node died: $(cat "$work/said")"
+"$bdfs" cat /datanode/part-00000 | cmp -s - "$work/want" || fail "other bytes"
+"$bdfs" cluster up --dir "$cluster" || fail "the node again"
+
+# The driver: its tasks and its hidden directory are gone within a minute.
+"$bdfs" job run -i /numbers -o /orphan -m "touch $work/pub/orphan; sh -c 'sleep 1000; : $marker='" 2>/dev/null &
+job=$!
+within 20 test -e "$work/pub/orphan"
+kill -9 "$job"
+wait "$job" 2>/dev/null
+within 60 sh -c "! '$bdfs' ls / | grep orphan"
+tasks_run && fail "tasks of a dead driver run"
+left=$(find "$cluster"/agent-*/data/jobs "$cluster"/agent-*/data/work -mindepth 1)
+[ -z "$left" ] || fail "left by agents: $left"

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Tasks run where the blocks are: six datanodes, one replica of each block, nothing else to do. Every
+# task is local and reads by descriptor, what comes from other nodes is the rest of one record per
+# boundary, and a flipped bit is found before a task sees it.
+. "$(dirname "$0")/../lib/e2e.sh"
+chmod 711 "$work"
+mkdir -m 1777 "$work/pub"
+
+# number FIELD: of the summary of the last job.
+summary=$work/summary
+local_percent() { grep -o 'local [0-9]*%' "$summary" | grep -o '[0-9]*'; }
+descriptors() { grep -o '[0-9]* blocks by descriptor' "$summary" | grep -o '^[0-9]*'; }
+remote_text() { grep -o '[0-9.]* [KMG]*B from other nodes' "$summary"; }
+remote() {
+        remote_text | awk '{u["B"]=1; u["KB"]=1024; u["MB"]=1048576; printf "%d\n", $1 * u[$2]}'
+}
+
+up --datanodes 6 --replication 1 --block-size 1M
+
+# 40 blocks of records of 1000 bytes, so that every boundary cuts one.
+python3 -c '
+for i in range(41900):
+    print("%08d" % i, "r" * 990)' >"$work/records"
+"$bdfs" put "$work/records" /records
+blocks=$((($(stat -c %s "$work/records") + 1048575) / 1048576))
+for round in 1 2 3; do
+        "$bdfs" job run -i /records -o "/lengths$round" -m "awk '{print length(\$0)}'" -r 'uniq -c' 2>"$summary" ||
+                fail "job: $(cat "$summary")"
+        "$bdfs" cat "/lengths$round/part-00000" | grep -Eq '^ *41900 999$' || fail "records"
+        [ "$(local_percent)" -eq 100 ] || fail "not all tasks were local: $(cat "$summary")"
+        [ "$(descriptors)" -ge "$blocks" ] || fail "descriptors: $(cat "$summary")"
+        # a record, read in pieces of 128, 256, 512 ... bytes: less than twice its length
+        [ "$(remote)" -le $((blocks * 2000)) ] || fail "from other nodes: $(remote_text)"
+done
+
+# Records that end with their blocks: the first record of the next block is all that is read there.
+python3 -c '
+for i in range(8192):
+    print("%06d" % i + "e" * 1017)' >"$work/exact"
+"$bdfs" put "$work/exact" /exact
+"$bdfs" job run -i /exact -o /exact_out -m cat 2>"$summary" || fail exact
+"$bdfs" cat '/exact_out/part-*' | cmp - "$work/exact" || fail "records that end with their blocks"
+[ "$(local_percent)" -eq 100 ] || fail "not all tasks were local: $(cat "$summary")"
+[ "$(remote)" -le $((8 * 2048)) ] || fail "from other nodes: $(remote_text)"
+
+# A record over several blocks is given whole to one task.
+{ head -c 3500000 /dev/zero | tr '\0' 'w'; echo; echo end; } >"$work/long"
+"$bdfs" put "$work/long" /long
+"$bdfs" --quiet job run -i /long -o /long_out -m "awk '{print length(\$0)}'" -r cat || fail long
+[ "$("$bdfs" cat /long_out/part-00000 | tr '\n' ' ')" = "3 3500000 " ] || fail "a long record"
+
+# The replica file of the block with byte $2 of the cluster's file $1, and where the byte is in it.
+find_byte() {
+        local block at=$2
+        block=$("$bdfs" info "$1" | grep -o 'blk_[0-9]*\|block [0-9]*' | grep -o '[0-9]*' |
+                awk '!seen[$0]++' | sed -n "$((at / 1048576 + 1))p")
+        at=$((at % 1048576))
+        replica=$(find "$cluster"/datanode-*/data/blocks -name "$(printf %016x "$block")" | head -n 1)
+        replica_at=$((8192 + at / 458752 * 462848 + 4096 + at % 458752))
+}
+
+# A flipped bit in the only replica: the job fails, and no task has seen the byte.
+find_byte /records 5000500
+[ -f "$replica" ] || fail "no replica file of block $block"
+python3 - "$replica" "$replica_at" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    b = f.read(1)
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([b[0] ^ 1]))
+PY
+expect 1 'checksum|corrupt' "$bdfs" job run -i /records -o /flipped -m "tee -a $work/pub/seen"
+"$bdfs" test -e /flipped && fail "a job over a corrupt block has output"
+tr -d '0-9r \n' <"$work/pub/seen" | head -c 100 | grep . && fail "a task has seen the flipped bit"
+
+# With another replica the job goes on.
+"$bdfs" put --replication 2 "$work/records" /twice
+find_byte /twice 7000500
+python3 - "$replica" "$replica_at" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    b = f.read(1)
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([b[0] ^ 1]))
+PY
+"$bdfs" job run -i /twice -o /twice_out -m cat 2>"$summary" || fail "twice: $(cat "$summary")"
+"$bdfs" cat '/twice_out/part-*' | cmp -s - "$work/records" || fail "other bytes from the other replica"
