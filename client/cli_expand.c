@@ -94,6 +94,8 @@ static enum bdfs_status take_path(struct expansion *x, const char *path, struct 
         struct bdfs_stat st;
         enum bdfs_status rc = bdfs_stat(x->fs, path, &st, err);
 
+        if (rc == BDFS_SYMLINK) /* links in a circle: each is still a name */
+                rc = bdfs_lstat(x->fs, path, &st, err);
         return rc == BDFS_OK ? found(x, path, &st, err) : nothing_there(rc);
 }
 

@@ -123,6 +123,8 @@ enum bdfs_status cli_item_refresh(struct cli_item *it, struct bdfs_err *err)
         if (it->fs == NULL)
                 return look_local(it, err);
         rc = bdfs_stat(it->fs, it->path, &it->st, err);
+        if (rc == BDFS_SYMLINK) /* links in a circle: each is still a name */
+                rc = bdfs_lstat(it->fs, it->path, &it->st, err);
         it->exists = rc == BDFS_OK;
         return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }

@@ -55,7 +55,7 @@ static enum bdfs_status rm_one(struct rm *rm, struct cli_item *it, struct bdfs_e
 {
         bool trashed = false, go_on = true;
 
-        if ((!it->exists || cli_item_is_directory(it)) && is_link(it)) {
+        if ((!it->exists || it->st.type != BDFS_TYPE_FILE) && is_link(it)) {
                 if (bdfs_delete(it->fs, it->path, false, err) != BDFS_OK)
                         return cli_item_reword(it, err);
                 cli_print(rm->cli, "Deleted %s\n", it->text);

@@ -10,6 +10,7 @@
 #include "client/lease.h"
 
 #define C struct client_conf
+#define RESERVED "/.reserved/"
 
 static const struct conf_key client_conf_table[] = {
         {"name", CONF_STRING(C, name), "bdfs", 1, 64, "the cluster's name in bdfs://NAME/path"},
@@ -242,6 +243,48 @@ enum bdfs_status fs_call_only(struct bdfs *fs, enum method_id id, const Protobuf
 {
         ProtobufCMessage *answer = NULL;
         enum bdfs_status rc = fs_call(fs, id, request, &answer, err);
+
+        if (rc == BDFS_OK)
+                message_free(answer);
+        return rc;
+}
+
+char *fs_link_target(const char *path, const struct bdfs_err *err)
+{
+        if (err->status != BDFS_SYMLINK || err->text[0] != '/' ||
+            strncmp(path, RESERVED, sizeof(RESERVED) - 1) == 0)
+                return NULL;
+        return strndup(err->text, strcspn(err->text, "\n"));
+}
+
+enum bdfs_status fs_call_path(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
+                              char **path, ProtobufCMessage **ret, struct bdfs_err *err)
+{
+        char *asked = *path, *other = NULL, *next;
+        enum bdfs_status rc = fs_call(fs, id, request, ret, err);
+
+        for (unsigned links = 0; rc == BDFS_SYMLINK && links < FS_LINKS_MAX; links++) {
+                next = fs_link_target(*path, err);
+                if (next == NULL)
+                        break;
+                free(other);
+                *path = other = next;
+                rc = fs_call(fs, id, request, ret, err);
+        }
+        if (rc == BDFS_SYMLINK && strncmp(asked, RESERVED, sizeof(RESERVED) - 1) != 0)
+                rc = bdfs_wrap(err, "`%s': too many symbolic links, or one that leads elsewhere",
+                               asked);
+        *path = asked;
+        free(other);
+        return rc;
+}
+
+enum bdfs_status fs_call_path_only(struct bdfs *fs, enum method_id id,
+                                   const ProtobufCMessage *request, char **path,
+                                   struct bdfs_err *err)
+{
+        ProtobufCMessage *answer = NULL;
+        enum bdfs_status rc = fs_call_path(fs, id, request, path, &answer, err);
 
         if (rc == BDFS_OK)
                 message_free(answer);

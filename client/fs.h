@@ -52,6 +52,18 @@ struct bdfs {
 /* One call of ClientProtocol within the connection's timeout. *ret is freed with message_free(). */
 enum bdfs_status fs_call(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
                          ProtobufCMessage **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same for a request with a path, *@path in it: a symbolic link on the way is followed, as the
+ * namenode says where it leads. Not for /.reserved, whose names mean the link itself. */
+enum bdfs_status fs_call_path(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
+                              char **path, ProtobufCMessage **ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+enum bdfs_status fs_call_path_only(struct bdfs *fs, enum method_id id,
+                                   const ProtobufCMessage *request, char **path,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+#define FS_LINKS_MAX 32 /* as HDFS follows */
+/* Where a call on @path that failed with @err was led by a symbolic link; the caller frees it.
+ * NULL: it failed otherwise, or the link leads into another cluster. */
+char *fs_link_target(const char *path, const struct bdfs_err *err);
 /* The same when nothing of the answer is wanted. */
 enum bdfs_status fs_call_only(struct bdfs *fs, enum method_id id, const ProtobufCMessage *request,
                               struct bdfs_err *err) BDFS_MUST_CHECK;

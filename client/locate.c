@@ -83,7 +83,8 @@ enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint
         q.src = (char *)(uintptr_t)path;
         q.offset = offset;
         q.length = length > INT64_MAX ? INT64_MAX : length;
-        if (fs_call(fs, METHOD_CLIENT_getBlockLocations, &q.base, &m.answer, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_getBlockLocations, &q.base, &q.src, &m.answer, err) !=
+            BDFS_OK)
                 return err->status;
         l = ((Hadoop__GetBlockLocationsResponseProto *)m.answer)->locations;
         if (l == NULL) {

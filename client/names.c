@@ -58,9 +58,9 @@ static enum bdfs_status get_info(struct bdfs *fs, const char *path, bool follow,
 
         q.src = lq.src = (char *)(uintptr_t)path;
         if (follow)
-                rc = fs_call(fs, METHOD_CLIENT_getFileInfo, &q.base, &m, err);
+                rc = fs_call_path(fs, METHOD_CLIENT_getFileInfo, &q.base, &q.src, &m, err);
         else
-                rc = fs_call(fs, METHOD_CLIENT_getFileLinkInfo, &lq.base, &m, err);
+                rc = fs_call_path(fs, METHOD_CLIENT_getFileLinkInfo, &lq.base, &lq.src, &m, err);
         if (rc != BDFS_OK)
                 return rc;
         found = follow ? ((Hadoop__GetFileInfoResponseProto *)m)->fs
@@ -128,7 +128,7 @@ enum bdfs_status bdfs_list(struct bdfs *fs, const char *path, const char *after,
         q.src = (char *)(uintptr_t)path;
         q.startafter.data = (uint8_t *)(uintptr_t)after;
         q.startafter.len = strlen(after);
-        if (fs_call(fs, METHOD_CLIENT_getListing, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_getListing, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         d = ((Hadoop__GetListingResponseProto *)m)->dirlist;
         rc = d == NULL ? missing(path, err) : take_listing(d, ret, err);
@@ -148,7 +148,7 @@ enum bdfs_status bdfs_mkdir(struct bdfs *fs, const char *path, uint32_t mode, bo
         q.src = (char *)(uintptr_t)path;
         q.masked = &p;
         q.createparent = parents;
-        return fs_call_only(fs, METHOD_CLIENT_mkdirs, &q.base, err);
+        return fs_call_path_only(fs, METHOD_CLIENT_mkdirs, &q.base, &q.src, err);
 }
 
 enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
@@ -160,7 +160,7 @@ enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
 
         q.src = (char *)(uintptr_t)path;
         q.recursive = recursive;
-        if (fs_call(fs, METHOD_CLIENT_delete, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_delete, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         done = ((Hadoop__DeleteResponseProto *)m)->result;
         message_free(m);
@@ -169,8 +169,8 @@ enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
         return done ? BDFS_OK : missing(path, err);
 }
 
-enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, bool overwrite,
-                             struct bdfs_err *err)
+static enum bdfs_status rename_once(struct bdfs *fs, const char *from, const char *to,
+                                    bool overwrite, struct bdfs_err *err)
 {
         Hadoop__Rename2RequestProto q = HADOOP__RENAME2_REQUEST_PROTO__INIT;
 
@@ -178,6 +178,52 @@ enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, 
         q.dst = (char *)(uintptr_t)to;
         q.overwritedest = overwrite;
         return fs_call_only(fs, METHOD_CLIENT_rename2, &q.base, err);
+}
+
+/* @path without symbolic links above its last component; a refusal does not say which of two paths
+ * it is about. The caller frees it; NULL: no memory. */
+static char *without_links(struct bdfs *fs, const char *path)
+{
+        Hadoop__GetFileLinkInfoRequestProto q = HADOOP__GET_FILE_LINK_INFO_REQUEST_PROTO__INIT;
+        char *at = strdup(path);
+
+        for (unsigned links = 0; at != NULL && links < FS_LINKS_MAX; links++) {
+                ProtobufCMessage *m;
+                struct bdfs_err err;
+                char *next;
+
+                q.src = at;
+                if (fs_call(fs, METHOD_CLIENT_getFileLinkInfo, &q.base, &m, &err) == BDFS_OK) {
+                        message_free(m);
+                        return at;
+                }
+                next = fs_link_target(at, &err);
+                if (next == NULL)
+                        return at; /* another failure: the rename will meet it too */
+                free(at);
+                at = next;
+        }
+        return at;
+}
+
+enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, bool overwrite,
+                             struct bdfs_err *err)
+{
+        enum bdfs_status rc = rename_once(fs, from, to, overwrite, err);
+        char *real_from, *real_to;
+
+        if (rc != BDFS_SYMLINK)
+                return rc;
+        real_from = without_links(fs, from);
+        real_to = without_links(fs, to);
+        if (real_from == NULL || real_to == NULL)
+                rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        else
+                rc = rename_once(fs, real_from, real_to, overwrite, err);
+        free(real_from);
+        free(real_to);
+        return rc == BDFS_SYMLINK ? bdfs_wrap(err, "`%s' to `%s': too many symbolic links", from, to)
+                                  : rc;
 }
 
 enum bdfs_status bdfs_concat(struct bdfs *fs, const char *target, const char *const *sources,
@@ -200,7 +246,7 @@ enum bdfs_status bdfs_truncate(struct bdfs *fs, const char *path, uint64_t lengt
         q.src = (char *)(uintptr_t)path;
         q.newlength = length;
         q.clientname = fs->client_name;
-        if (fs_call(fs, METHOD_CLIENT_truncate, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_truncate, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         *ret_done = ((Hadoop__TruncateResponseProto *)m)->result;
         message_free(m);
@@ -216,7 +262,7 @@ enum bdfs_status bdfs_chmod(struct bdfs *fs, const char *path, uint32_t mode,
         p.perm = mode & 07777;
         q.src = (char *)(uintptr_t)path;
         q.permission = &p;
-        return fs_call_only(fs, METHOD_CLIENT_setPermission, &q.base, err);
+        return fs_call_path_only(fs, METHOD_CLIENT_setPermission, &q.base, &q.src, err);
 }
 
 enum bdfs_status bdfs_chown(struct bdfs *fs, const char *path, const char *owner,
@@ -227,7 +273,7 @@ enum bdfs_status bdfs_chown(struct bdfs *fs, const char *path, const char *owner
         q.src = (char *)(uintptr_t)path;
         q.username = (char *)(uintptr_t)owner;
         q.groupname = (char *)(uintptr_t)group;
-        return fs_call_only(fs, METHOD_CLIENT_setOwner, &q.base, err);
+        return fs_call_path_only(fs, METHOD_CLIENT_setOwner, &q.base, &q.src, err);
 }
 
 enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
@@ -238,7 +284,7 @@ enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms
         q.src = (char *)(uintptr_t)path;
         q.mtime = (uint64_t)mtime_ms;
         q.atime = (uint64_t)atime_ms;
-        return fs_call_only(fs, METHOD_CLIENT_setTimes, &q.base, err);
+        return fs_call_path_only(fs, METHOD_CLIENT_setTimes, &q.base, &q.src, err);
 }
 
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,
@@ -250,7 +296,7 @@ enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_
 
         q.src = (char *)(uintptr_t)path;
         q.replication = replication;
-        if (fs_call(fs, METHOD_CLIENT_setReplication, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_setReplication, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         done = ((Hadoop__SetReplicationResponseProto *)m)->result;
         message_free(m);
@@ -280,7 +326,7 @@ enum bdfs_status bdfs_access(struct bdfs *fs, const char *path, unsigned rwx, st
 
         q.path = (char *)(uintptr_t)path;
         q.mode = (Hadoop__AclEntryProto__FsActionProto)(rwx & 7);
-        return fs_call_only(fs, METHOD_CLIENT_checkAccess, &q.base, err);
+        return fs_call_path_only(fs, METHOD_CLIENT_checkAccess, &q.base, &q.path, err);
 }
 
 enum bdfs_status bdfs_is_closed(struct bdfs *fs, const char *path, bool *ret, struct bdfs_err *err)
@@ -289,7 +335,7 @@ enum bdfs_status bdfs_is_closed(struct bdfs *fs, const char *path, bool *ret, st
         ProtobufCMessage *m;
 
         q.src = (char *)(uintptr_t)path;
-        if (fs_call(fs, METHOD_CLIENT_isFileClosed, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_isFileClosed, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         *ret = ((Hadoop__IsFileClosedResponseProto *)m)->result;
         message_free(m);
@@ -304,7 +350,7 @@ enum bdfs_status bdfs_recover_lease(struct bdfs *fs, const char *path, bool *ret
 
         q.src = (char *)(uintptr_t)path;
         q.clientname = fs->client_name;
-        if (fs_call(fs, METHOD_CLIENT_recoverLease, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_recoverLease, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         *ret_closed = ((Hadoop__RecoverLeaseResponseProto *)m)->result;
         message_free(m);
@@ -319,7 +365,7 @@ enum bdfs_status bdfs_summary(struct bdfs *fs, const char *path, struct bdfs_sum
         ProtobufCMessage *m;
 
         q.path = (char *)(uintptr_t)path;
-        if (fs_call(fs, METHOD_CLIENT_getContentSummary, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_getContentSummary, &q.base, &q.path, &m, err) != BDFS_OK)
                 return err->status;
         s = ((Hadoop__GetContentSummaryResponseProto *)m)->summary;
         *ret = (struct bdfs_summary){

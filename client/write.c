@@ -458,7 +458,7 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
                 q.replication = q.replication == 0 ? d.replication : q.replication;
                 q.blocksize = q.blocksize == 0 ? d.block_size : q.blocksize;
         }
-        if (fs_call(fs, METHOD_CLIENT_create, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_create, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         st = ((Hadoop__CreateResponseProto *)m)->fs;
         rc = st == NULL ? bdfs_fail(err, BDFS_PROTOCOL, "the answer to create has no file status")
@@ -546,7 +546,7 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
 
         q.src = (char *)(uintptr_t)path;
         q.clientname = fs->client_name;
-        if (fs_call(fs, METHOD_CLIENT_append, &q.base, &m, err) != BDFS_OK)
+        if (fs_call_path(fs, METHOD_CLIENT_append, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         r = (Hadoop__AppendResponseProto *)m;
         if (r->stat == NULL)
