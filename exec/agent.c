@@ -108,12 +108,13 @@ static enum bdfs_status check_users(struct agent *a, struct bdfs_err *err)
 
 static enum bdfs_status start_server(struct agent *a, struct bdfs_err *err)
 {
-        struct rpc_service service = {.protocol = "bdfs.AgentService", .handler_of = agent_handler,
-                                      .context = a, .listeners = 1u << RPC_OWN};
         struct rpc_server_config config = {.name = "agent", .any_address = a->conf->any_address,
-                                           .identity = a->identity, .services = &service,
+                                           .identity = a->identity, .services = &a->service,
                                            .services_n = 1};
 
+        a->service = (struct rpc_service){.protocol = "bdfs.AgentService",
+                                          .handler_of = agent_handler, .context = a,
+                                          .listeners = 1u << RPC_OWN};
         if ((size_t)snprintf(config.own.host, sizeof(config.own.host), "%s", a->conf->listen) >=
             sizeof(config.own.host))
                 return bdfs_fail(err, BDFS_INVALID, "listen: %s is no address", a->conf->listen);

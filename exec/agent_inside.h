@@ -77,6 +77,7 @@ struct agent {
         struct task_launcher *launcher;
         struct identity *identity;
         struct rpc_server *server;
+        struct rpc_service service;
         struct scratch *scratch;
         uint64_t run;
         unsigned slots;
