@@ -222,8 +222,9 @@ enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, 
                 rc = rename_once(fs, real_from, real_to, overwrite, err);
         free(real_from);
         free(real_to);
-        return rc == BDFS_SYMLINK ? bdfs_wrap(err, "`%s' to `%s': too many symbolic links", from, to)
-                                  : rc;
+        if (rc == BDFS_SYMLINK)
+                return bdfs_wrap(err, "`%s' to `%s': too many symbolic links", from, to);
+        return rc;
 }
 
 enum bdfs_status bdfs_concat(struct bdfs *fs, const char *target, const char *const *sources,

@@ -96,7 +96,8 @@ static void chmod_reads_octal_and_letters(void **state)
                 uint32_t after;
         } rows[] = {
                 {"755", 0, false, 0755}, {"1755", 0644, false, 01755}, {"0644", 01777, false, 0644},
-                {"+600", 0777, false, 0600}, {"u+x", 0644, false, 0744}, {"go-r", 0644, false, 0600},
+                {"+600", 0777, false, 0600}, {"u+x", 0644, false, 0744},
+                {"go-r", 0644, false, 0600},
                 {"a=r", 0777, true, 0444}, {"+t", 0755, true, 01755},
                 {"-t", 01755, true, 0755}, {"a+X", 0644, false, 0644}, {"a+X", 0744, false, 0755},
                 {"a+X", 0644, true, 0755}, {"u=rwx,g=rx,o=r", 0, false, 0754},
