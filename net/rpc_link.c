@@ -179,7 +179,8 @@ void rpc_link_enqueue(struct rpc_client *c, struct client_call *call)
         c->used_ms = os_mono_ms();
 }
 
-void rpc_link_write(struct rpc_client *c, int64_t deadline_ms)
+/* With lock held, which is released for the write. */
+static void write_outbox(struct rpc_client *c, int64_t deadline_ms)
 {
         struct buf empty = c->outgoing;
         enum bdfs_status status;
@@ -188,17 +189,26 @@ void rpc_link_write(struct rpc_client *c, int64_t deadline_ms)
         BDFS_ASSERT(empty.n == 0);
         c->outgoing = c->outbox;
         c->outbox = empty;
-        c->writing = true;
-        rpc_link_wake_for_work(c); /* this one may have been the reader */
         os_mutex_unlock(&c->lock);
         status = os_sock_write(c->sock, c->outgoing.data, c->outgoing.n, deadline_ms, &err);
         os_mutex_lock(&c->lock);
-        c->writing = false;
         if (c->outgoing.room > RPC_CLIENT_KEEP_BYTES)
                 buf_fini(&c->outgoing);
         buf_reset(&c->outgoing);
         if (status != BDFS_OK)
                 connection_broke(c, &err);
+}
+
+/* Whoever came while this one wrote left its request in the outbox and may be reading by now, for
+ * an answer to a request that nobody sent: the writer goes on until there is none. */
+void rpc_link_write(struct rpc_client *c, int64_t deadline_ms)
+{
+        c->writing = true;
+        rpc_link_wake_for_work(c); /* this one may have been the reader */
+        do
+                write_outbox(c, deadline_ms);
+        while (!c->broken && c->outbox.n > 0);
+        c->writing = false;
         close_if_broken(c);
 }
 

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "tests/unit/test_rpc_kit.h"
@@ -42,6 +43,54 @@ static void workers_run(struct worker *w, unsigned n)
                         print_message("worker %u: %u wrong: %s\n", i, w[i].wrong, w[i].err.text);
                 assert_int_equal(w[i].wrong, 0);
         }
+}
+
+struct pair {
+        struct worker worker;
+        pthread_barrier_t *together;
+};
+
+static void pair_run(void *arg)
+{
+        struct pair *p = arg;
+        struct worker *w = &p->worker;
+
+        for (unsigned i = 0; i < w->calls; i++) {
+                uint64_t value = 0;
+
+                (void)pthread_barrier_wait(p->together);
+                if (w->wrong == 0 && kit_ask(w->client, "now:1", &value, kit_soon(10000),
+                                             &w->err) != BDFS_OK)
+                        w->wrong++;
+        }
+}
+
+/* One may leave with its answer while the other one's request lies in the outbox: nobody else
+ * comes who would send it. */
+static void two_callers_of_one_connection_and_then_nobody(void **state)
+{
+        struct pair p[2] = {{.worker = {.calls = 20000}}, {.worker = {.calls = 20000}}};
+        pthread_barrier_t together;
+        struct bdfs_err err;
+        struct kit kit;
+
+        (void)state;
+        kit_init(&kit);
+        kit_start(&kit);
+        p[0].worker.client = p[1].worker.client = kit_client(&kit);
+        assert_int_equal(pthread_barrier_init(&together, NULL, 2), 0);
+        for (int i = 0; i < 2; i++) {
+                p[i].together = &together;
+                assert_int_equal(os_thread_start(&p[i].worker.thread, "pair", pair_run, &p[i],
+                                                 &err), BDFS_OK);
+        }
+        for (int i = 0; i < 2; i++)
+                os_thread_join(p[i].worker.thread);
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(p[i].worker.wrong, 0);
+        (void)pthread_barrier_destroy(&together);
+        rpc_client_free(p[0].worker.client);
+        kit_fini(&kit);
 }
 
 static void a_hundred_connections_with_a_hundred_calls_each(void **state)
@@ -222,6 +271,7 @@ static void throughput_is_printed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(two_callers_of_one_connection_and_then_nobody),
                 cmocka_unit_test(a_hundred_connections_with_a_hundred_calls_each),
                 cmocka_unit_test(a_hundred_threads_share_one_connection),
                 cmocka_unit_test(calls_survive_a_server_that_keeps_restarting),
