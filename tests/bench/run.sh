@@ -117,7 +117,9 @@ parts=("$@")
 command -v mfsmaster >/dev/null || note moosefs "MooseFS is not installed"
 for part in "${parts[@]}"; do
         for round in $(seq "$rounds"); do
-                "part_$part" | tee -a "$work/lines"
+                # not in a pipe: what a part starts must be known here, to be ended here
+                "part_$part" >"$work/part"
+                tee -a "$work/lines" <"$work/part"
         done
         if [ -n "$java_why" ]; then note "apache_$part" "$java_why"; fi
 done
