@@ -152,7 +152,7 @@ enum bdfs_status agent_start(struct agent **ret, const struct agent_conf *conf,
         if (check_users(a, err) == BDFS_OK &&
             scratch_open(&a->scratch, conf->scratch, a->is_root, err) == BDFS_OK &&
             identity_new(&a->identity, os_own_uid(), NULL, 0, err) == BDFS_OK &&
-            start_threads(a, err) == BDFS_OK && start_server(a, err) == BDFS_OK) {
+            start_server(a, err) == BDFS_OK && start_threads(a, err) == BDFS_OK) {
                 scratch_logs_trim(a->scratch, AGENT_LOGS_KEPT);
                 *ret = a;
                 return BDFS_OK;

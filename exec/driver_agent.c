@@ -94,28 +94,43 @@ static void note_failure(struct job_agent *a, struct plan_task t, const Bdfs__At
                         r->text == NULL || r->text[0] == '\0' ? "no reason was given" : r->text);
 }
 
-static void add_totals(struct job_totals *t, const Bdfs__AttemptReport *r, bool map_only)
+static void totals_of(const Bdfs__AttemptReport *r, bool map_only, struct job_totals *ret)
 {
-        if (r->reduce) {
-                t->shuffled += r->bytes_in;
-        } else {
-                t->bytes_in += r->bytes_in;
-                t->bytes_local += r->bytes_local;
-                t->bytes_remote += r->bytes_remote;
-                t->descriptors += r->descriptors;
-                t->records_in += r->records_in;
-                t->unread += r->input_left ? 1 : 0;
+        *ret = (struct job_totals){.shuffled = r->reduce ? r->bytes_in : 0};
+        if (!r->reduce) {
+                ret->bytes_in = r->bytes_in;
+                ret->bytes_local = r->bytes_local;
+                ret->bytes_remote = r->bytes_remote;
+                ret->descriptors = r->descriptors;
+                ret->records_in = r->records_in;
+                ret->unread = r->input_left ? 1 : 0;
         }
         if (r->reduce || map_only) {
-                t->bytes_out += r->bytes_out;
-                t->records_out += r->records_out;
+                ret->bytes_out = r->bytes_out;
+                ret->records_out = r->records_out;
         }
+}
+
+/* @less is taken away: a map that runs again, because its output was lost, counts once. */
+static void add_totals(struct job_totals *t, const struct job_totals *more,
+                       const struct job_totals *less)
+{
+        t->bytes_in += more->bytes_in - less->bytes_in;
+        t->bytes_local += more->bytes_local - less->bytes_local;
+        t->bytes_remote += more->bytes_remote - less->bytes_remote;
+        t->descriptors += more->descriptors - less->descriptors;
+        t->records_in += more->records_in - less->records_in;
+        t->bytes_out += more->bytes_out - less->bytes_out;
+        t->records_out += more->records_out - less->records_out;
+        t->shuffled += more->shuffled - less->shuffled;
+        t->unread += more->unread - less->unread;
 }
 
 static void take_success(struct job_agent *a, struct plan_task t, Bdfs__AttemptReport *r)
 {
         struct driver *d = a->driver;
         bool map_only = d->spec->reduce == NULL, current;
+        struct job_totals done, none = {.bytes_in = 0};
         struct bdfs_err err;
 
         os_mutex_lock(&d->lock);
@@ -131,9 +146,13 @@ static void take_success(struct job_agent *a, struct plan_task t, Bdfs__AttemptR
                 (void)plan_failed(d->plan, t, r->attempt, PLAN_FAIL_COUNTS, 0);
                 return;
         }
+        totals_of(r, map_only, &done);
         AUTO_LOCK(&d->lock);
-        if (plan_succeeded(d->plan, t, r->attempt, r->bytes_out, os_mono_ms()))
-                add_totals(&d->totals, r, map_only);
+        if (!plan_succeeded(d->plan, t, r->attempt, r->bytes_out, os_mono_ms()))
+                return;
+        add_totals(&d->totals, &done, t.reduce ? &none : &d->maps[t.number].done);
+        if (!t.reduce)
+                d->maps[t.number].done = done;
 }
 
 static void take_report(struct job_agent *a, Bdfs__AttemptReport *r)

@@ -124,7 +124,7 @@ static enum bdfs_status add_splits(struct driver *d, uint32_t file, uint64_t blo
                         d->maps_room = room;
                 }
                 m = &d->maps[d->maps_n++];
-                m->file = file;
+                *m = (struct job_map){.file = file};
                 split_next(f->pieces, f->pieces_n, at, block_size, &m->split);
                 at += m->split.pieces_n;
         } while (at < f->pieces_n);

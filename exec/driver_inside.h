@@ -25,6 +25,7 @@ struct job_file {
 struct job_map {
         uint32_t file;
         struct split split;
+        struct job_totals done; /* what its last success added to driver->totals */
 };
 
 struct job_agent {             /* number = the plan's node */
