@@ -63,6 +63,7 @@ struct kit {
         uint32_t permille;
         int64_t extension_ms;
         struct kit_node node[KIT_NODES + 1]; /* from 1 */
+        struct os_mutex noting; /* for what follows: heartbeats may come from several threads */
         /* what the last heartbeats brought */
         struct { uint32_t node; uint64_t block, stamp; } deletes[4096];
         struct { uint32_t source, target; uint64_t block, stamp; int64_t at_ms; } copies[4096];
@@ -194,6 +195,7 @@ static inline struct kit *kit_new(void)
         bool fresh;
 
         assert_non_null(k);
+        os_mutex_init(&k->noting);
         log_open("test", LOG_LEVEL_ERROR);
         (void)snprintf(k->dir, sizeof(k->dir), "%s/blocks-XXXXXX", tmp == NULL ? "/tmp" : tmp);
         assert_non_null(mkdtemp(k->dir));
@@ -234,6 +236,7 @@ static inline void kit_free(struct kit *k)
         }
         (void)snprintf(command, sizeof(command), "rm -rf '%s'", k->dir);
         assert_int_equal(system(command), 0);
+        os_mutex_fini(&k->noting);
         free(k);
 }
 
@@ -516,7 +519,9 @@ static inline bool kit_heartbeat(struct kit *k, uint32_t i)
         q.log_next = n->log_next;
         OK(blocks_heartbeat(k->b, &q, &r, &err));
         again = r->has_register_ && r->register_;
+        os_mutex_lock(&k->noting);
         kit_note_commands(k, i, r);
+        os_mutex_unlock(&k->noting);
         blocks_heartbeat_free(r);
         return again;
 }
