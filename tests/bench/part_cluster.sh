@@ -10,9 +10,11 @@ restart_with() {
         "$bdfs" cluster up --dir "$cluster" >&2 || return 1
         kill -9 "$(pid_of namenode 0)"
         began=$(ms)
-        "$build/bdfs-namenode" "$cluster/namenode-0/conf" >"$work/restart.log" 2>&1 &
+        "$build/bdfs-namenode" --conf "$cluster/namenode-0/conf" >"$work/restart.log" 2>&1 &
         pid=$!
-        until "$load" --conf "$BDFS_CONF" --dir /x --count 1 meta create >/dev/null 2>&1; do :; done
+        until "$load" --conf "$BDFS_CONF" --dir /x --count 1 meta create >/dev/null 2>&1; do
+                [ $(($(ms) - began)) -lt 60000 ] || { note restart "no answer in 60 s"; return 1; }
+        done
         answered=$(($(ms) - began))
         "$bdfs" du -s /many >/dev/null
         sleep 1
