@@ -217,7 +217,8 @@ static bool next_reduce(struct plan *p, int64_t now_ms, struct plan_start *ret)
                 if (t->state != TASK_PENDING)
                         continue;
                 for (uint32_t i = 0; i < p->nodes_n; i++) {
-                        const struct node *n = &p->nodes[i], *b = &p->nodes[best == NO_NODE ? i : best];
+                        const struct node *n = &p->nodes[i];
+                        const struct node *b = &p->nodes[best == NO_NODE ? i : best];
                         uint64_t mine = (uint64_t)n->running * b->slots;
                         uint64_t others = (uint64_t)b->running * n->slots;
 

@@ -39,7 +39,7 @@ struct plan {
         struct node *nodes;
         uint32_t nodes_n;
         uint32_t next_node;            /* where the round goes on */
-        uint32_t free_at;              /* maps before it are not pending, or somebody prefers them */
+        uint32_t free_at;              /* maps before it are not pending, or have a home */
         bool hopeless;
         int64_t begun_ms;              /* -1: nothing was asked yet */
         uint64_t map_ms, map_ms_n;     /* time that maps took, sum and number */

@@ -152,8 +152,8 @@ enum bdfs_status segment_entry_decode(const uint8_t from[SEGMENT_INDEX_BYTES], u
         if ((e.stored == 0) != (e.raw == 0) || e.raw > (uint64_t)e.frames * SEGMENT_FRAME_BYTES ||
             e.stored > e.raw + (uint64_t)e.frames * SEGMENT_HEAD_BYTES ||
             e.offset > UINT64_MAX - e.stored)
-                return bdfs_fail(err, BDFS_CORRUPT, "the index entry of partition %u makes no sense",
-                                 partition);
+                return bdfs_fail(err, BDFS_CORRUPT, "the index entry of partition %u makes no "
+                                 "sense", partition);
         *ret = e;
         return BDFS_OK;
 }

@@ -195,7 +195,7 @@ static void sort_deeper(const struct sorter *s, struct entry *e, struct entry *o
         }
         if (ended <= SMALL) {
                 sort_small(s, e, ended, depth);
-        } else { /* lengths differ only where a key ends in NULs: usually one pass finds them equal */
+        } else { /* lengths differ only where a key ends in NULs: usually one pass is all */
                 size_t i = 1;
 
                 while (i < ended && key_bytes(&e[i]) >= key_bytes(&e[i - 1]))

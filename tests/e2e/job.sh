@@ -90,6 +90,8 @@ for size in 512 4096; do
                 check sort "$file" "sort -s -t '	' -k1,1" cat cat
         done
 done
+size=512
+check sort lf "sort -s -t '	' -k1,1" cat cat # more maps than are merged at once
 for size in 4096 16384; do
         for file in lf lf_open crlf crlf_open crs mixed blank; do
                 check cat "$file" cat cat

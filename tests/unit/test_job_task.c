@@ -165,8 +165,9 @@ static void the_environment_is_clean(void **state)
 
         (void)state;
         assert_int_equal(setenv("SECRET_OF_THE_AGENT", "x", 1), 0);
-        r = run("env | grep -v '^PWD=\\|^_=\\|^SHLVL='; ls /proc/self/fd | wc -l; umask; ulimit -c; "
-                "grep -h NoNewPrivs /proc/self/status; grep -h 'SigIgn\\|SigBlk' /proc/self/status",
+        r = run("env | grep -v '^PWD=\\|^_=\\|^SHLVL='; ls /proc/self/fd | wc -l; umask; "
+                "ulimit -c; grep -h NoNewPrivs /proc/self/status; "
+                "grep -h 'SigIgn\\|SigBlk' /proc/self/status",
                 0);
         r->out[r->out_n] = '\0';
         assert_non_null(strstr((char *)r->out, "GREETING=hello\n"));

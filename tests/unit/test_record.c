@@ -39,7 +39,7 @@ static void reference(const uint8_t *file, size_t n, struct text *ret)
         }
 }
 
-/* One part, read in pieces of at most @step bytes; adds to @ret. *ret_beyond: bytes past the end. */
+/* One part, read in pieces of at most @step bytes; adds to @ret. *ret_beyond: past the end. */
 static void read_part(const uint8_t *file, size_t n, size_t start, size_t end, size_t step,
                       struct text *ret, size_t *ret_beyond)
 {
