@@ -38,7 +38,7 @@ one_data() {
         "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data put
         evict "$cluster"
         "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data get | sed 's/"get"/"get_first"/'
-        "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data get get remove | tail -n 1
+        "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data get get get get remove | tail -n 1
         apache_up || return 0
         java_data "$apache_uri" hdfs "$apache_pids" "$apache"
         java_data "$(hadoop_port)" bdfs-by-java "$p" "$cluster"
@@ -48,7 +48,7 @@ java_data() { # java_data URI LABEL PIDS DIRECTORY
         java_load -Dsync=true "${j[@]}" data put
         evict "$4"
         java_load "${j[@]}" data get | sed 's/"get"/"get_first"/'
-        java_load "${j[@]}" data get get remove | tail -n 1
+        java_load "${j[@]}" data get get get get remove | tail -n 1
         [ "$2" = hdfs ] && java_load "${j[@]}" data put remove | sed 's/"put"/"put_unsynced"/'
         return 0
 }
