@@ -1,7 +1,8 @@
 /*
  * bench_load - figures of small operations and of bulk data through libbdfs, a JSON line each.
  *
- *   bench_load [OPTIONS] meta OPERATION...    create stat list rename delete create4k read4k delete4k
+ *   bench_load [OPTIONS] meta OPERATION...    create stat list rename delete create4k read4k
+ *                                             delete4k
  *   bench_load [OPTIONS] data OPERATION...    put get remove
  *
  *   --conf FILE | --uri URI     the cluster (a Hadoop port too)
