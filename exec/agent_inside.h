@@ -109,6 +109,7 @@ enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
 enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
                                struct agent_job **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 void agent_job_put(struct agent_job *j);
+void agent_job_seen(struct agent_job *j); /* its driver lives */
 /* Take it out of the table, end its tasks, wait for them, remove what it left here. */
 void agent_job_end(struct agent_job *j);
 /* End what nobody asks for any more, and what it left in the file system. */

@@ -234,6 +234,13 @@ void agent_job_put(struct agent_job *j)
                 job_free(j);
 }
 
+void agent_job_seen(struct agent_job *j)
+{
+        AUTO_LOCK(&j->agent->lock);
+
+        j->seen_ms = os_mono_ms();
+}
+
 static void name_attempt(struct attempt *at)
 {
         const Bdfs__StartAttemptRequest *q = at->request;

@@ -65,6 +65,7 @@ static void put_file(void *context, struct rpc_call *call)
                 else
                         rc = scratch_put_file(&j->dirs, &j->runs_as, j->request->files[q->file],
                                               q->offset, q->data.data, q->data.len, &err);
+                agent_job_seen(j);
                 agent_job_put(j);
         }
         if (rc == BDFS_OK)
