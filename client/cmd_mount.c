@@ -16,7 +16,7 @@
 #define UMOUNT_WAIT_MS 40000 /* a daemon's last operations may take their time-out */
 #define DAEMONS_MAX 16
 
-/* ---- which mounts there are ------------------------------------------------------------------- */
+/* ---- which mounts there are ------------------------------------------------------------------ */
 
 /* "\040" and its like in a field of mountinfo, in place. */
 static void unescape(char *s)
@@ -89,7 +89,7 @@ static char *absolute(const char *dir)
         return joined;
 }
 
-/* ---- mount ------------------------------------------------------------------------------------ */
+/* ---- mount ----------------------------------------------------------------------------------- */
 
 /* "/somewhere/bdfs-mount" when this program is /somewhere/bdfs. */
 static const char *beside(char room[PATH_MAX + 16])
@@ -174,7 +174,7 @@ int cmd_mount(struct cli *cli, int argc, char **argv)
         return run_mount(cli, argc, argv);
 }
 
-/* ---- umount ----------------------------------------------------------------------------------- */
+/* ---- umount ---------------------------------------------------------------------------------- */
 
 /* Is process @pid a bdfs-mount of this place? */
 static bool is_daemon_of(const char *pid, const char *path)
@@ -263,8 +263,7 @@ static enum bdfs_status unmount(const char *path, bool lazy, struct bdfs_err *er
         if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
                 return BDFS_OK;
         if (errno == EBUSY)
-                return bdfs_fail(err, BDFS_UNAVAILABLE, "`%s': files are open, or somebody is there",
-                                 path);
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "`%s': files are open there", path);
         return bdfs_fail_errno(err, errno, "`%s'", path);
 }
 

@@ -1,6 +1,6 @@
 /*
- * buffers.h - memory for answers to reads, used again: a mapping made and dropped for each read of a
- * megabyte would cost more than the copying.
+ * buffers.h - memory for answers to reads, used again: a mapping made and dropped for each read of
+ * a megabyte would cost more than the copying.
  *
  * Owner:   a buffer is its taker's until it is given back.
  * Threads: any; one lock inside.

@@ -29,7 +29,7 @@ enum bdfs_status conns_new(struct conns **ret, const struct bdfs_options *option
         return BDFS_OK;
 }
 
-/* ---- ending them ------------------------------------------------------------------------------ */
+/* ---- ending them ----------------------------------------------------------------------------- */
 
 static void end_all(struct conn *list)
 {
@@ -87,7 +87,7 @@ static struct conn *make_room(struct conns *c)
         return oldest == INT64_MAX ? NULL : take_idle(c, oldest + 1);
 }
 
-/* ---- getting one ------------------------------------------------------------------------------ */
+/* ---- getting one ----------------------------------------------------------------------------- */
 
 static enum bdfs_status add(struct conns *c, const char *user, struct conn **ret,
                             struct bdfs_err *err)

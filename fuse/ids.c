@@ -41,7 +41,7 @@ void ids_free(struct ids *ids)
         free(ids);
 }
 
-/* ---- the name service ------------------------------------------------------------------------- */
+/* ---- the name service ------------------------------------------------------------------------ */
 
 static int ask_once(enum kind kind, struct row *r, char *room, size_t n)
 {
@@ -89,7 +89,7 @@ static void ask(enum kind kind, struct row *r)
         }
 }
 
-/* ---- the caches ------------------------------------------------------------------------------- */
+/* ---- the caches ------------------------------------------------------------------------------ */
 
 static size_t place_of(enum kind kind, const struct row *r)
 {
@@ -124,7 +124,7 @@ static void look_up(struct ids *ids, enum kind kind, struct row *r)
         os_mutex_unlock(&ids->lock);
 }
 
-/* ---- what is asked ---------------------------------------------------------------------------- */
+/* ---- what is asked --------------------------------------------------------------------------- */
 
 void ids_caller(struct ids *ids, uid_t uid, char ret[OS_NAME_BYTES])
 {

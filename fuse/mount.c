@@ -7,7 +7,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 
-/* ---- the mount -------------------------------------------------------------------------------- */
+/* ---- the mount ------------------------------------------------------------------------------- */
 
 enum bdfs_status mount_init(struct mount *m, const struct mount_options *options,
                             struct bdfs_err *err)
@@ -34,8 +34,11 @@ void mount_fini(struct mount *m)
         while (m->handles != NULL) {
                 uint64_t inode = m->handles->node->inode;
 
-                if (handle_free(m->handles, &err) != BDFS_OK)
-                        log_error("file lost its end inode=%" PRIu64 " %s", inode, err.text);
+                if (handle_free(m->handles, &err) == BDFS_OK)
+                        continue;
+                log_error("file lost its end inode=%" PRIu64 " %s", inode, err.text);
+                if (err.status == BDFS_UNAVAILABLE || err.status == BDFS_TIMEOUT)
+                        nodes_give_up(m->nodes);
         }
         nodes_free(m->nodes);
         conns_free(m->conns);
@@ -46,7 +49,7 @@ void mount_fini(struct mount *m)
         os_mutex_fini(&m->lock);
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number)
 {
@@ -155,7 +158,7 @@ enum bdfs_status call_check_mode(struct call *c, mode_t mode)
         return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "the cluster keeps no set-id bits");
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret)
 {

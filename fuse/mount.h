@@ -51,7 +51,7 @@ enum bdfs_status mount_init(struct mount *m, const struct mount_options *options
                             struct bdfs_err *err) BDFS_MUST_CHECK;
 void mount_fini(struct mount *m); /* what is still open is closed; of zeros is fine */
 
-/* ---- a request -------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------- */
 
 struct call {
         struct mount *m;
@@ -86,7 +86,7 @@ void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret);
 void call_entry(struct mount *m, uint64_t directory, struct bdfs_stat *st,
                 struct fuse_entry_param *ret);
 
-/* ---- open files (handle.c) -------------------------------------------------------------------- */
+/* ---- open files (handle.c) ------------------------------------------------------------------- */
 
 struct handle {
         struct handle *next, *previous; /* guarded by: mount.lock */
@@ -109,7 +109,7 @@ static inline struct handle *handle_of(const struct fuse_file_info *fi)
         return (struct handle *)(uintptr_t)fi->fh;
 }
 
-/* ---- the operations (ops_*.c) ----------------------------------------------------------------- */
+/* ---- the operations (ops_*.c) ---------------------------------------------------------------- */
 
 extern const struct fuse_lowlevel_ops mount_operations;
 

@@ -26,6 +26,7 @@ struct nodes;
 struct node {
         uint64_t inode;
         struct conns *conns;
+        const atomic_bool *given_up; /* of the table */
         struct node *next;           /* guarded by: nodes.lock */
         unsigned handles, writers;   /* guarded by: nodes.lock */
         unsigned active;             /* writers not closed since their last write; nodes.lock */
@@ -46,7 +47,7 @@ struct node {
 struct nodes *nodes_new(struct conns *conns); /* NULL: no memory */
 void nodes_free(struct nodes *t);             /* NULL is fine; no handles may be left */
 
-/* ---- who has it open (nodes.c) ------------------------------------------------------------------ */
+/* ---- who has it open (nodes.c) --------------------------------------------------------------- */
 
 /* The inode's node with one handle more; NULL: no memory. */
 struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer);
@@ -55,6 +56,9 @@ enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool 
                              struct bdfs_err *err) BDFS_MUST_CHECK;
 /* One reference more to a node that is open, or NULL; ends with nodes_close(.., false, false). */
 struct node *nodes_find(struct nodes *t, uint64_t inode);
+
+/* The mount ends and the cluster is away: pipelines are left to their leases from now on. */
+void nodes_give_up(struct nodes *t);
 
 /* Is any inode open at all? Cheap. */
 bool nodes_any(struct nodes *t);
@@ -70,7 +74,7 @@ uint64_t nodes_new_generation(struct nodes *t, struct node *n);
 /* A writer wrote, or closed one of its copies; the number of the active ones is returned. */
 unsigned nodes_active(struct nodes *t, struct node *n, int change);
 
-/* ---- writing (node_write.c) ----------------------------------------------------------------------- */
+/* ---- writing (node_write.c) ------------------------------------------------------------------ */
 
 struct node_bytes {
         const void *from;

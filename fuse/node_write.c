@@ -6,7 +6,7 @@
 
 #define RECOVERY_STEP_MS 250
 
-/* ---- what happens to a node; all with its lock held --------------------------------------------- */
+/* ---- what happens to a node; all with its lock held ------------------------------------------ */
 
 static enum bdfs_status again(const struct node *n, struct bdfs_err *err)
 {
@@ -34,6 +34,7 @@ static void adopt(struct node *n, struct conn *conn, struct bdfs_file *file)
 static void forget_file(struct node *n)
 {
         n->file = NULL;
+        n->length_known = false; /* others may write now */
         n->unsynced = n->unflushed = false;
         atomic_store(&n->shown, NODE_NOT_WRITTEN);
         conns_put(n->conns, n->conn);
@@ -49,6 +50,10 @@ static enum bdfs_status finish(struct node *n, struct bdfs_err *err)
                 return again(n, err);
         if (n->file == NULL)
                 return BDFS_OK;
+        if (atomic_load(n->given_up)) {
+                (void)bdfs_fail(err, BDFS_UNAVAILABLE, "the cluster is away");
+                return fails(n, err);
+        }
         conn = conns_ref(n->conns, n->conn);
         atomic_store(&n->told, n->length);
         rc = bdfs_close(n->file, err);
@@ -68,7 +73,7 @@ static enum bdfs_status refuse_place(const struct node *n, const struct node_byt
                          " bytes: only writes at the end are supported yet", b->offset, n->length);
 }
 
-/* ---- a pipeline for a file that was there --------------------------------------------------------- */
+/* ---- a pipeline for a file that was there ---------------------------------------------------- */
 
 static enum bdfs_status learn_length(struct node *n, struct conn *conn, const char *path,
                                      struct bdfs_err *err)
@@ -123,7 +128,7 @@ static enum bdfs_status open_for(struct node *n, struct conn *conn, const struct
         return BDFS_OK;
 }
 
-/* ---- the calls ---------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 void node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file)
 {
@@ -190,7 +195,7 @@ enum bdfs_status node_show(struct node *n, struct bdfs_err *err)
         return BDFS_OK;
 }
 
-/* ---- cutting -------------------------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length,
                             struct bdfs_err *err)
@@ -250,6 +255,7 @@ void node_abandon(struct node *n)
         bdfs_abandon(n->file);
         attrs_path(n->inode, NULL, path);
         /* if it fails the lease ends by itself */
-        BDFS_IGNORE(bdfs_recover_lease(n->conn->fs, path, &closed, &err));
+        if (!atomic_load(n->given_up))
+                BDFS_IGNORE(bdfs_recover_lease(n->conn->fs, path, &closed, &err));
         forget_file(n);
 }

@@ -11,6 +11,7 @@ struct nodes {
         struct os_cond closed;                /* a handle ended */
         struct node *buckets[NODES_BUCKETS];  /* guarded by: lock */
         atomic_size_t n;
+        atomic_bool given_up;
 };
 
 struct nodes *nodes_new(struct conns *conns)
@@ -52,6 +53,7 @@ static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
                 return NULL;
         n->inode = inode;
         n->conns = t->conns;
+        n->given_up = &t->given_up;
         atomic_init(&n->told, 0);
         atomic_init(&n->shown, NODE_NOT_WRITTEN);
         os_mutex_init(&n->lock);
@@ -127,6 +129,11 @@ enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool 
                 free(n);
         }
         return rc;
+}
+
+void nodes_give_up(struct nodes *t)
+{
+        atomic_store(&t->given_up, true);
 }
 
 bool nodes_any(struct nodes *t)

@@ -9,6 +9,7 @@ void op_init(void *mount, struct fuse_conn_info *conn)
 
         /* the kernel clears set-id bits, by asking for it */
         conn->want &= ~(unsigned)FUSE_CAP_HANDLE_KILLPRIV;
+        conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO; /* the pieces of a write come in order */
         conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS;
         conn->max_readahead = MOUNT_IO_BYTES;
         conn->max_write = MOUNT_IO_BYTES;
@@ -18,7 +19,7 @@ void op_init(void *mount, struct fuse_conn_info *conn)
         m->ready(m->ready_arg);
 }
 
-/* ---- not yet ---------------------------------------------------------------------------------- */
+/* ---- not yet --------------------------------------------------------------------------------- */
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {

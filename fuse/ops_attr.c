@@ -38,7 +38,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         call_end(&c);
 }
 
-/* ---- changes ---------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static enum bdfs_status set_size(struct call *c, uint64_t length)
 {
@@ -152,7 +152,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
         call_end(&c);
 }
 
-/* ---- questions -------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 /* A superuser may do all but run a file that nobody may run. */
 static enum bdfs_status check_runs(struct call *c)

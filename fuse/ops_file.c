@@ -9,7 +9,7 @@
 #define OPEN_TO_EXECUTE 0x20 /* the kernel's __FMODE_EXEC */
 #define MODE_NONE 0200       /* for a moment, of what is created with mode 0 */
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* May the kernel keep the pages it has? What it knows of a file that changed is dropped. */
 static void judge_pages(struct call *c, struct handle *h, uint64_t version,
@@ -108,7 +108,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         call_end(&c);
 }
 
-/* ---- creating --------------------------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
 static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_info *fi,
                                struct bdfs_stat *ret_st, struct handle **ret)
@@ -188,7 +188,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
         call_end(&c);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse_file_info *fi)
 {
@@ -221,7 +221,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse
         buffers_give(m->buffers, to);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void mark_active(struct handle *h)
 {

@@ -47,7 +47,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
         call_end(&c);
 }
 
-/* ---- taking names away ------------------------------------------------------------------------ */
+/* ---- taking names away ----------------------------------------------------------------------- */
 
 /* Would taking this name away, or giving it to another, leave an open file without its bytes? */
 static enum bdfs_status check_not_open(struct call *c, const char *path, bool writers_only)
@@ -150,7 +150,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
         call_end(&c);
 }
 
-/* ---- symlinks --------------------------------------------------------------------------------- */
+/* ---- symlinks -------------------------------------------------------------------------------- */
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {

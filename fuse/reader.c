@@ -18,7 +18,7 @@ void reader_init(struct reader *r)
         r->source = NULL;
 }
 
-/* ---- sources ---------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static void source_free(struct source *s)
 {
@@ -134,7 +134,7 @@ static enum bdfs_status take_good(struct reader *r, const struct reader_want *w,
         return BDFS_OK;
 }
 
-/* ---- taking turns at the stream --------------------------------------------------------------- */
+/* ---- taking turns at the stream -------------------------------------------------------------- */
 
 /* Is it this read's turn at the stream? Waits when it will be soon. */
 static bool take_turn(struct reader *r, struct source *s, uint64_t offset, size_t n)

@@ -2,8 +2,8 @@
  * reader.h - reading through one handle.
  *
  * Reads in sequence are fed by one stream from the datanodes, which runs ahead by itself; the
- * kernel's read-ahead comes on several threads in any order, so a read of what the stream will bring
- * soon waits for its turn. All others are reads of their own, side by side.
+ * kernel's read-ahead comes on several threads in any order, so a read of what the stream will
+ * bring soon waits for its turn. All others are reads of their own, side by side.
  *
  * The file is opened again when it was found to be longer, or changed, since.
  *

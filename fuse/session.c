@@ -10,7 +10,7 @@
 
 #define OPTION_BYTES 1024
 
-/* ---- when it answers -------------------------------------------------------------------------- */
+/* ---- when it answers ------------------------------------------------------------------------- */
 
 struct watch { /* a thread that uses the mount once it is there */
         struct mount *m;
@@ -56,7 +56,7 @@ static void start_watch(void *arg)
                 w->ready(w->arg);
 }
 
-/* ---- the session ------------------------------------------------------------------------------ */
+/* ---- the session ----------------------------------------------------------------------------- */
 
 /* A name for /proc/mounts: no comma or backslash can be in it. */
 static void fill_options(const struct mount *m, const char *uri, char to[OPTION_BYTES])
@@ -99,7 +99,7 @@ static enum bdfs_status loop(struct mount *m, struct bdfs_err *err)
         if (config == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         fuse_loop_cfg_set_max_threads(config, MOUNT_THREADS);
-        fuse_loop_cfg_set_idle_threads(config, MOUNT_THREADS);
+        fuse_loop_cfg_set_idle_threads(config, MOUNT_THREADS / 4);
         fuse_loop_cfg_set_clone_fd(config, 0);
         rc = fuse_session_loop_mt(m->session, config);
         fuse_loop_cfg_destroy(config);

@@ -13,6 +13,7 @@ mount_up() {
                 fail "bdfs mount $*: $(cat "$work/mount.log" 2>/dev/null)"
         at_exit "umount -l '$m' 2>/dev/null; daemons_end '$m'"
         at_exit '[ "$rc" -eq 0 ] || tail -n 15 "$work/mount.log"'
+        at_exit 'grep -q "Sanitizer" "$work/mount.log" && { cat "$work/mount.log"; rc=1; }'
 }
 # The daemon of a mount, by process id.
 daemons() {
@@ -134,6 +135,17 @@ if ctypes.CDLL(None, use_errno=True).renameat2(-100, b"y/x/uno", -100, b"e/f", 1
     raise OSError(ctypes.get_errno(), "")'
 exec 3<y/x/uno; mv y/x/uno y/x/due; [ "$(cat <&3)" = 2 ] || fail "an open file that was renamed"
 exec 3<&-
+python '
+f = os.open("wr", os.O_CREAT | os.O_WRONLY); os.write(f, b"a" * 100000)
+os.mkdir("wd"); os.rename("wr", "wd/w2"); os.rename("wd", "wd2")
+os.write(f, b"b" * 100000); os.fsync(f); os.write(f, b"c"); os.close(f)
+assert open("wd2/w2", "rb").read() == b"a" * 100000 + b"b" * 100000 + b"c"
+f = os.open("wd2/w2", os.O_WRONLY | os.O_APPEND); os.rename("wd2/w2", "w3"); os.write(f, b"d")
+os.close(f); assert os.stat("w3").st_size == 200002'
+# replaced under a reader: the old bytes or an error, never others
+head -c 3000000 /dev/zero >old; cp old reader; echo new >new; exec 3<reader; mv new reader
+cat <&3 2>/dev/null | cmp -n "$(cat <&3 2>/dev/null | wc -c)" - old || fail "bytes of another file"
+exec 3<&-; [ "$(cat reader)" = new ] || fail "a file that was replaced while it was open"
 errno ENOTEMPTY 'os.rmdir("y")'
 rm -r x y e 2>/dev/null; [ ! -e y ] || fail "rm -r"
 

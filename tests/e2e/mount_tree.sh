@@ -14,10 +14,11 @@ facts() {
 
 tree=$work/tree
 mkdir -p "$tree/dir/empty" "$tree/modes"
-for d in /usr/share/perl/5.*/unicore /usr/share/perl5 /usr/include/linux /etc; do
-        [ -d "$d" ] && [ "$(du -sm "$d" | cut -f 1)" -lt 40 ] &&
-                mkdir -p "$tree$d" && (cd "$d" && tar -cf - --no-xattrs . 2>/dev/null) |
-                (cd "$tree$d" && tar -xpf - 2>/dev/null)
+for d in /usr/share/perl/5.*/unicore /etc; do # some hundreds of real names
+        [ -d "$d" ] && [ "$(du -sm "$d" | cut -f 1)" -lt 40 ] && mkdir -p "$tree/usr$d" &&
+                (cd "$d" && find . -xdev | head -n 400 |
+                        tar -cf - --no-recursion --no-xattrs -T - 2>/dev/null) |
+                (cd "$tree/usr$d" && tar -xpf - 2>/dev/null)
 done
 find "$tree" ! -type f ! -type d ! -type l -delete
 find "$tree" -type f -perm /6000 -exec chmod a-s {} +

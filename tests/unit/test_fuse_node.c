@@ -1,0 +1,415 @@
+/*
+ * Inodes that are open through the mount, above a libbdfs made of pretence: one file, its length at
+ * the namenode and in an open pipeline.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/bdfs.h"
+
+#define bdfs_append pretend_append
+#define bdfs_written pretend_written
+#define bdfs_write pretend_write
+#define bdfs_hsync pretend_hsync
+#define bdfs_hflush pretend_hflush
+#define bdfs_close pretend_close
+#define bdfs_abandon pretend_abandon
+#define bdfs_lstat pretend_lstat
+#define bdfs_stat_fini pretend_stat_fini
+#define bdfs_truncate pretend_truncate
+#define bdfs_is_closed pretend_is_closed
+#define bdfs_recover_lease pretend_recover_lease
+
+struct bdfs_file {
+        uint64_t length;
+};
+
+static struct {
+        struct bdfs_file file;
+        uint64_t length;            /* at the namenode */
+        bool open;
+        unsigned appends, closes, hsyncs, hflushes, recoveries, busy;
+        enum bdfs_status fail_write, fail_sync, fail_close, fail_append;
+        int refs;
+} world;
+
+static enum bdfs_status fails_with(enum bdfs_status status, struct bdfs_err *err)
+{
+        return status == BDFS_OK ? BDFS_OK : bdfs_fail(err, status, "pretended");
+}
+
+static enum bdfs_status pretend_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                                       struct bdfs_err *err)
+{
+        (void)fs;
+        assert_string_equal(path, "/.reserved/.inodes/20000");
+        assert_false(world.open);
+        if (world.busy > 0) {
+                world.busy--;
+                return bdfs_fail(err, BDFS_RECOVERY, "pretended");
+        }
+        if (world.fail_append != BDFS_OK)
+                return fails_with(world.fail_append, err);
+        world.appends++;
+        world.open = true;
+        world.file.length = world.length;
+        *ret = &world.file;
+        return BDFS_OK;
+}
+
+static uint64_t pretend_written(const struct bdfs_file *f)
+{
+        return f->length;
+}
+
+static enum bdfs_status pretend_write(struct bdfs_file *f, const void *from, size_t n,
+                                      struct bdfs_err *err)
+{
+        (void)from;
+        f->length += n;
+        return fails_with(world.fail_write, err);
+}
+
+static enum bdfs_status pretend_hsync(struct bdfs_file *f, struct bdfs_err *err)
+{
+        world.hsyncs++;
+        world.length = f->length;
+        return fails_with(world.fail_sync, err);
+}
+
+static enum bdfs_status pretend_hflush(struct bdfs_file *f, struct bdfs_err *err)
+{
+        world.hflushes++;
+        world.length = f->length;
+        return fails_with(world.fail_sync, err);
+}
+
+static enum bdfs_status pretend_close(struct bdfs_file *f, struct bdfs_err *err)
+{
+        assert_true(world.open);
+        world.open = false;
+        world.closes++;
+        if (world.fail_close == BDFS_OK)
+                world.length = f->length;
+        return fails_with(world.fail_close, err);
+}
+
+static void pretend_abandon(struct bdfs_file *f)
+{
+        if (f != NULL)
+                world.open = false;
+}
+
+static enum bdfs_status pretend_lstat(struct bdfs *fs, const char *path, struct bdfs_stat *ret,
+                                      struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)err;
+        *ret = (struct bdfs_stat){.type = BDFS_TYPE_FILE, .length = world.length};
+        return BDFS_OK;
+}
+
+static void pretend_stat_fini(struct bdfs_stat *st)
+{
+        (void)st;
+}
+
+static enum bdfs_status pretend_truncate(struct bdfs *fs, const char *path, uint64_t length,
+                                         bool *ret_done, struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)err;
+        assert_false(world.open);
+        assert_true(length <= world.length);
+        world.length = length;
+        *ret_done = false;
+        return BDFS_OK;
+}
+
+static enum bdfs_status pretend_is_closed(struct bdfs *fs, const char *path, bool *ret,
+                                          struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)err;
+        *ret = true;
+        return BDFS_OK;
+}
+
+static enum bdfs_status pretend_recover_lease(struct bdfs *fs, const char *path, bool *ret_closed,
+                                              struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)err;
+        world.recoveries++;
+        *ret_closed = true;
+        return BDFS_OK;
+}
+
+#include "fuse/attrs.h"
+#include "fuse/node.h"
+
+struct conn *conns_ref(struct conns *c, struct conn *conn)
+{
+        (void)c;
+        world.refs++;
+        return conn;
+}
+
+void conns_put(struct conns *c, struct conn *conn)
+{
+        (void)c;
+        world.refs -= conn != NULL;
+}
+
+#include "fuse/node_write.c"
+#include "fuse/nodes.c"
+
+void attrs_path(uint64_t inode, const char *name, char ret[ATTRS_PATH_BYTES])
+{
+        assert_null(name);
+        (void)snprintf(ret, ATTRS_PATH_BYTES, "/.reserved/.inodes/%llu", (unsigned long long)inode);
+}
+
+#define INODE 20000
+
+static struct nodes *table;
+static struct conn connection;
+
+static int setup(void **state)
+{
+        memset(&world, 0, sizeof(world));
+        table = nodes_new(NULL);
+        *state = nodes_open(table, INODE, true);
+        return *state == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+        struct bdfs_err err;
+
+        if (*state != NULL)
+                BDFS_IGNORE(nodes_close(table, *state, true, true, &err)); /* told before */
+        assert_false(world.open);
+        assert_int_equal(world.refs, 0);
+        nodes_free(table);
+        return 0;
+}
+
+static enum bdfs_status put(struct node *n, uint64_t offset, size_t bytes)
+{
+        struct node_bytes b = {.from = "", .n = bytes, .offset = offset};
+        struct bdfs_err err;
+
+        return node_write(n, &connection, &b, &err);
+}
+
+static enum bdfs_status put_last(struct node *n, size_t bytes)
+{
+        struct node_bytes b = {.from = "", .n = bytes, .offset = 12345678, .append = true};
+        struct bdfs_err err;
+
+        return node_write(n, &connection, &b, &err);
+}
+
+static void bytes_are_added_at_the_end_only(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        world.length = 100;
+        assert_int_equal(put(n, 0, 10), BDFS_UNSUPPORTED);
+        assert_int_equal(put(n, 101, 10), BDFS_UNSUPPORTED);
+        assert_int_equal(world.appends, 0); /* no lease was taken for nothing */
+        assert_int_equal(put(n, 100, 10), BDFS_OK);
+        assert_int_equal(put(n, 100, 10), BDFS_UNSUPPORTED);
+        assert_int_equal(put(n, 110, 10), BDFS_OK); /* a refusal is no failure */
+        assert_int_equal(put_last(n, 5), BDFS_OK);
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_int_equal(world.length, 125);
+        assert_int_equal(world.appends, 1);
+        assert_int_equal(world.closes, 1);
+}
+
+static void the_length_so_far_is_shown(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(nodes_tell_length(table, INODE, 7), 7);
+        assert_int_equal(put(n, 0, 1000), BDFS_OK);
+        assert_int_equal(nodes_tell_length(table, INODE, 0), 1000);
+        assert_int_equal(nodes_tell_length(table, INODE + 1, 3), 3);
+        assert_int_equal(node_told(n), 1000);
+        assert_int_equal(put(n, 1000, 1), BDFS_OK);
+        assert_int_equal(node_told(n), 1001);
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_int_equal(node_told(n), 1001);
+        assert_int_equal(nodes_tell_length(table, INODE, 1001), 1001);
+}
+
+static void a_reader_makes_the_writer_flush_once(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(node_show(n, &err), BDFS_OK);
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_int_equal(node_show(n, &err), BDFS_OK);
+        assert_int_equal(node_show(n, &err), BDFS_OK);
+        assert_int_equal(world.hflushes, 1);
+        assert_int_equal(node_sync(n, &err), BDFS_OK);
+        assert_int_equal(node_sync(n, &err), BDFS_OK);
+        assert_int_equal(world.hsyncs, 1);
+        assert_int_equal(node_show(n, &err), BDFS_OK);
+        assert_int_equal(world.hflushes, 1);
+}
+
+static void after_one_failure_everything_fails(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        world.fail_sync = BDFS_IO;
+        assert_int_equal(node_sync(n, &err), BDFS_IO);
+        world.fail_sync = BDFS_OK;
+        assert_int_equal(node_sync(n, &err), BDFS_IO);
+        assert_int_equal(put(n, 10, 10), BDFS_IO);
+        assert_int_equal(node_finish(n, &err), BDFS_IO);
+        assert_int_equal(node_truncate(n, &connection, "/f", 0, &err), BDFS_IO);
+        assert_int_equal(nodes_close(table, n, true, true, &err), BDFS_IO);
+        assert_int_equal(world.recoveries, 1); /* nobody would end the lease otherwise */
+        *state = NULL;
+}
+
+static void a_failed_write_and_a_failed_close_stay(void **state)
+{
+        struct node *n = *state, *other;
+        struct bdfs_err err;
+
+        world.fail_write = BDFS_CLOSED;
+        assert_int_equal(put(n, 0, 10), BDFS_CLOSED);
+        world.fail_write = BDFS_OK;
+        assert_int_equal(node_finish(n, &err), BDFS_CLOSED);
+        other = nodes_open(table, INODE, true);
+        assert_int_equal(nodes_close(table, n, true, true, &err), BDFS_OK); /* not the last */
+        assert_int_equal(nodes_close(table, other, true, true, &err), BDFS_CLOSED);
+
+        n = *state = nodes_open(table, INODE, true); /* as new */
+        world.length = 0;
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        world.fail_close = BDFS_UNAVAILABLE;
+        assert_int_equal(node_finish(n, &err), BDFS_UNAVAILABLE);
+        world.fail_close = BDFS_OK;
+        assert_int_equal(node_finish(n, &err), BDFS_UNAVAILABLE);
+        assert_int_equal(put(n, 10, 10), BDFS_UNAVAILABLE);
+}
+
+static void writing_goes_on_after_the_file_was_completed(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        world.busy = 2; /* an earlier lease is still recovered */
+        assert_int_equal(put(n, 10, 10), BDFS_OK);
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        world.length += 100; /* somebody else appends */
+        assert_int_equal(put(n, 20, 10), BDFS_UNSUPPORTED);
+        assert_int_equal(put(n, 120, 10), BDFS_OK);
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_int_equal(world.length, 130);
+        world.fail_append = BDFS_BEING_CREATED; /* somebody else writes */
+        assert_int_equal(put_last(n, 10), BDFS_BEING_CREATED);
+        world.fail_append = BDFS_OK;
+        assert_int_equal(put_last(n, 10), BDFS_OK); /* no byte was lost: no lasting failure */
+}
+
+static void cutting_completes_the_file_first(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_int_equal(node_truncate(n, &connection, "/f", 4, &err), BDFS_OK);
+        assert_int_equal(world.length, 4);
+        assert_int_equal(node_truncate(n, &connection, "/f", 5, &err), BDFS_UNSUPPORTED);
+        assert_int_equal(put(n, 10, 1), BDFS_UNSUPPORTED);
+        assert_int_equal(put(n, 4, 1), BDFS_OK);
+        assert_int_equal(node_truncate(n, &connection, "/f", 0, &err), BDFS_OK);
+        assert_int_equal(node_truncate(NULL, &connection, "/f", 0, &err), BDFS_OK);
+        assert_int_equal(put(n, 0, 1), BDFS_OK);
+}
+
+static void a_created_file_has_its_pipeline(void **state)
+{
+        struct node *n = *state;
+
+        world.open = true;
+        world.file.length = 0;
+        node_adopt(n, &connection, &world.file);
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_int_equal(world.appends, 0);
+}
+
+static void handles_are_counted(void **state)
+{
+        struct node *n = *state, *reader = nodes_open(table, INODE, false), *found;
+        struct bdfs_err err;
+
+        assert_ptr_equal(reader, n);
+        assert_true(nodes_any(table));
+        assert_null(nodes_find(table, INODE + 1));
+        found = nodes_find(table, INODE);
+        assert_ptr_equal(found, n);
+        assert_int_equal(nodes_close(table, found, false, false, &err), BDFS_OK);
+        assert_false(nodes_wait_closed(table, INODE, false, 1));
+        assert_false(nodes_wait_closed(table, INODE, true, 1));
+        assert_true(nodes_wait_closed(table, INODE + 1, false, 1));
+        assert_int_equal(nodes_active(table, n, -1), 0);
+        assert_int_equal(nodes_active(table, n, 1), 1);
+        assert_int_equal(nodes_close(table, n, true, true, &err), BDFS_OK);
+        assert_true(nodes_wait_closed(table, INODE, true, 1));
+        assert_false(nodes_wait_closed(table, INODE, false, 1));
+        assert_int_equal(nodes_generation(table, reader), 0);
+        assert_int_equal(nodes_new_generation(table, reader), 1);
+        assert_int_equal(nodes_close(table, reader, false, false, &err), BDFS_OK);
+        assert_false(nodes_any(table));
+        *state = NULL;
+}
+
+static void a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        nodes_give_up(table);
+        assert_int_equal(nodes_close(table, n, true, true, &err), BDFS_UNAVAILABLE);
+        assert_int_equal(world.closes + world.recoveries, 0);
+        *state = NULL;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(bytes_are_added_at_the_end_only),
+                TEST(the_length_so_far_is_shown),
+                TEST(a_reader_makes_the_writer_flush_once),
+                TEST(after_one_failure_everything_fails),
+                TEST(a_failed_write_and_a_failed_close_stay),
+                TEST(writing_goes_on_after_the_file_was_completed),
+                TEST(cutting_completes_the_file_first),
+                TEST(a_created_file_has_its_pipeline),
+                TEST(handles_are_counted),
+                TEST(a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
