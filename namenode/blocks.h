@@ -106,8 +106,8 @@ size_t blocks_nodes(struct blocks *b, struct node_info *ret, size_t room);
 bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret);
 
 /* Replicas that readers may be sent to: alive, receiving, recovering or finalized, stamp >= @stamp,
- * nearest to @host first (its own node, its rack, then by load). All of them, whatever their
- * state, with @every. */
+ * nearest to @host first (its own node, its rack, then by load; equal ones in an order that stays
+ * for this block and host). All of them, whatever their state, with @every. */
 size_t blocks_replicas(struct blocks *b, uint64_t block, uint64_t stamp, bool every,
                        const char *host, struct replica_info *ret, size_t room);
 

@@ -40,9 +40,12 @@ bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret)
 struct located {
         struct replica_info info;
         unsigned distance;   /* 0 the same node, 1 the same rack, 2 elsewhere; 4 more when stale */
-        unsigned load;
+        unsigned load;       /* transfers / TRANSFERS_AS_ONE */
         uint64_t tie;
 };
+
+/* A few transfers more or less are no reason to leave a replica that is in a page cache. */
+#define TRANSFERS_AS_ONE 4
 
 static bool is_for_readers(const struct replica *r, uint64_t stamp, bool alive)
 {
@@ -61,9 +64,21 @@ static int by_nearness(const void *a, const void *b)
         return x->tie < y->tie ? -1 : x->tie > y->tie;
 }
 
-static void locate(struct blocks *b, const struct replica *r, uint32_t host, uint32_t rack,
-                   struct located *ret)
+/* Equal replicas have an order of their own for each block and reader: readers spread over the
+ * nodes, and one that comes back finds the replica whose pages are in memory already. */
+static uint64_t seed_of(uint64_t block, const char *host)
 {
+        struct placement_random mixed = {block};
+
+        for (; *host != '\0'; host++)
+                mixed.state = placement_random(&mixed) ^ (unsigned char)*host;
+        return placement_random(&mixed);
+}
+
+static void locate(struct blocks *b, const struct replica *r, uint32_t host, uint32_t rack,
+                   uint64_t seed, struct located *ret)
+{
+        struct placement_random mixed = {seed ^ r->node};
         const struct node *n = nodes_get(&b->nodes, r->node);
 
         *ret = (struct located){.info = {.node = r->node,
@@ -80,12 +95,12 @@ static void locate(struct blocks *b, const struct replica *r, uint32_t host, uin
                 ret->distance = 1;
         if (node_is_stale(n, b->clock_ms()))
                 ret->distance += 4;
-        ret->load = n->info.transfers;
-        ret->tie = placement_random(&b->random);
+        ret->load = n->info.transfers / TRANSFERS_AS_ONE;
+        ret->tie = placement_random(&mixed);
 }
 
-static size_t sort_out(struct blocks *b, const struct replica *rows, size_t n, uint64_t stamp,
-                       bool every, const char *host, struct located *ret)
+static size_t sort_out(struct blocks *b, const struct replica *rows, size_t n, uint64_t seed,
+                       uint64_t stamp, bool every, const char *host, struct located *ret)
 {
         uint32_t rack, host_number;
         size_t found = 0;
@@ -93,7 +108,7 @@ static size_t sort_out(struct blocks *b, const struct replica *rows, size_t n, u
 
         host_number = nodes_host(&b->nodes, host, &rack);
         for (size_t i = 0; i < n; i++) {
-                locate(b, &rows[i], host_number, rack, &ret[found]);
+                locate(b, &rows[i], host_number, rack, seed, &ret[found]);
                 if (every || is_for_readers(&rows[i], stamp, ret[found].info.alive))
                         found++;
         }
@@ -123,7 +138,7 @@ size_t blocks_replicas(struct blocks *b, uint64_t block, uint64_t stamp, bool ev
         size_t n = 0;
 
         if (rows != NULL && found != NULL && rows_of(b, block, rows, &n) == BDFS_OK) {
-                n = sort_out(b, rows, n, stamp, every, host, found);
+                n = sort_out(b, rows, n, seed_of(block, host), stamp, every, host, found);
                 qsort(found, n, sizeof(*found), by_nearness);
                 if (n > room)
                         n = room;

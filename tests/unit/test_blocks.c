@@ -494,6 +494,43 @@ static void readers_are_sent_to_the_nearest_good_copy(void **state)
         assert_int_equal(blocks_replicas(k->b, B1, 0, true, "", r, 2), 2);
 }
 
+static void equal_copies_keep_their_order_for_a_reader_and_spread_over_readers(void **state)
+{
+        const uint32_t three[] = {1, 2, 3};
+        struct replica_info r[8];
+        unsigned firsts[4] = {0};
+
+        (void)state;
+        for (uint64_t block = 0; block < 100; block++)
+                kit_stored(k, B1 + block, 3, three, 3);
+        for (uint32_t i = 1; i <= 3; i++)
+                (void)kit_join(k, i);
+        for (uint64_t block = 0; block < 100; block++) {
+                uint32_t first;
+
+                assert_int_equal(blocks_replicas(k->b, B1 + block, KIT_STAMP, false, "far", r, 8),
+                                 3);
+                first = r[0].node;
+                firsts[first]++;
+                for (int again = 0; again < 5; again++) {
+                        (void)blocks_replicas(k->b, B1 + block, KIT_STAMP, false, "far", r, 8);
+                        assert_int_equal(r[0].node, first);
+                }
+        }
+        for (int node = 1; node <= 3; node++) /* of 100 that were thrown at random: 6 sigma */
+                assert_in_range(firsts[node], 6, 61);
+        memset(firsts, 0, sizeof(firsts));
+        for (int reader = 0; reader < 100; reader++) {
+                char host[16];
+
+                (void)snprintf(host, sizeof(host), "far%d", reader);
+                (void)blocks_replicas(k->b, B1, KIT_STAMP, false, host, r, 8);
+                firsts[r[0].node]++;
+        }
+        for (int node = 1; node <= 3; node++)
+                assert_in_range(firsts[node], 6, 61);
+}
+
 static void placement_leaves_out_dead_full_and_excluded_nodes(void **state)
 {
         const uint32_t exclude[] = {1};
@@ -657,6 +694,7 @@ int main(void)
                 T(restart_within_a_full_report_begins_it_again),
                 T(pages_that_make_no_sense_are_refused),
                 T(readers_are_sent_to_the_nearest_good_copy),
+                T(equal_copies_keep_their_order_for_a_reader_and_spread_over_readers),
                 T(placement_leaves_out_dead_full_and_excluded_nodes),
                 T(small_blocks_give_back_the_room_that_was_kept_for_large_ones),
                 T(sealed_waits_for_enough_live_nodes),
