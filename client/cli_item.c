@@ -46,7 +46,8 @@ enum bdfs_status cli_item_fail_full(const struct cli_item *it, struct bdfs_err *
         char full[BDFS_ERR_TEXT_BYTES];
 
         (void)snprintf(full, sizeof(full), "%s%s%s%s",
-                       it->fs == NULL ? "file://" : bdfs_uri(it->fs), here == NULL ? "" : here, here == NULL ? "" : "/", it->path);
+                       it->fs == NULL ? "file://" : bdfs_uri(it->fs), here == NULL ? "" : here,
+                       here == NULL ? "" : "/", it->path);
         if (strcmp(full, it->text) == 0)
                 return cli_item_fail(it, BDFS_NOT_FOUND, err);
         return bdfs_fail(err, BDFS_NOT_FOUND, "`%s': %s: `%s'", it->text, words(BDFS_NOT_FOUND),

@@ -53,7 +53,7 @@ enum bdfs_status disk_parent(struct sim_disk *d, const char *path, struct disk_i
 enum bdfs_status disk_find(struct sim_disk *d, const char *path, struct disk_inode **ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
 struct disk_inode *disk_entry_get(const struct disk_inode *dir, const char *name);
-/* Put @inode (NULL: nothing) at the name. @with_last: lost or kept together with the last change. */
+/* Put @inode (NULL: nothing) at the name. @with_last: lost or kept with the last change. */
 void disk_entry_set(struct sim_disk *d, struct disk_inode *dir, const char *name,
                     struct disk_inode *inode, bool with_last);
 /* Names in @dir, and all made before them, are durable. */

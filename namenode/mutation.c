@@ -51,7 +51,8 @@ struct mutation *mutation_new(struct namenode *nn, struct rpc_call *call)
         bdfs__record_block__init(&m->block_b);
         m->request.record = &m->record;
         fill_caller(m);
-        if (call->method->once && call->client_id_n == sizeof(call->client_id) && call->call_id >= 0) {
+        if (call->method->once && call->client_id_n == sizeof(call->client_id) &&
+            call->call_id >= 0) {
                 m->record.has_client_id = 1;
                 m->record.client_id.data = call->client_id;
                 m->record.client_id.len = call->client_id_n;

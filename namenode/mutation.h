@@ -58,7 +58,8 @@ struct mutation {
 
 /* NULL: the call was answered (no memory). */
 struct mutation *mutation_new(struct namenode *nn, struct rpc_call *call);
-void mutation_free(struct mutation *m); /* only for one that was not submitted; the call is the caller's */
+/* Only for one that was not submitted; the call is the caller's. */
+void mutation_free(struct mutation *m);
 /* Refused in safe mode with HDFS's text "@what. Name node is in safe mode. ..." before anything. */
 void mutation_submit(struct mutation *m, mutation_answer *answer);
 

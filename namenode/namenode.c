@@ -160,7 +160,8 @@ enum bdfs_status namenode_start(struct namenode **ret, const struct namenode_con
         if (open_identity(nn, err) != BDFS_OK || open_storage(nn, err) != BDFS_OK ||
             open_blocks(nn, err) != BDFS_OK || open_commit(nn, err) != BDFS_OK ||
             os_thread_start(&nn->blocks_thread, "blocks", blocks_run, nn->blocks, err) != BDFS_OK ||
-            background_start(&nn->background, nn, err) != BDFS_OK || open_server(nn, err) != BDFS_OK)
+            background_start(&nn->background, nn, err) != BDFS_OK ||
+            open_server(nn, err) != BDFS_OK)
                 goto fail;
         *ret = nn;
         return BDFS_OK;

@@ -12,7 +12,7 @@
 #include "namenode/namenode.h"
 #include "namenode/namespace.h"
 
-/* ---- who asks --------------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 /* The owner's uid or a member of the supergroup, where the listener grants it. */
 bool serve_is_superuser(struct namenode *nn, const struct rpc_call *call);
@@ -30,7 +30,7 @@ void serve_caller(struct namenode *nn, const struct rpc_call *call, struct serve
 bool serve_path(struct rpc_call *call, const char *text, enum path_use use, struct buf *room,
                 struct path *ret);
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 struct reading { /* one read call: a snapshot, the caller, an arena for the answer */
         struct namenode *nn;
@@ -50,7 +50,7 @@ void reading_end_class(struct reading *r, const char *java_class, const char *te
 /* "No memory for an answer". */
 void serve_no_memory(struct rpc_call *call);
 
-/* ---- safe mode -------------------------------------------------------------------------------- */
+/* ---- safe mode ------------------------------------------------------------------------------- */
 
 /* False, and the call is answered "@what@path. Name node is in safe mode. ...", when it is on. */
 bool serve_require_writable(struct namenode *nn, struct rpc_call *call, const char *what,
@@ -70,7 +70,7 @@ void serve_no_ec_policy(const char *name, struct bdfs_err *err);
  */
 bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
 
-/* ---- handlers, by file ------------------------------------------------------------------------- */
+/* ---- handlers, by file ----------------------------------------------------------------------- */
 
 rpc_handler *serve_read_handler(enum method_id id);
 rpc_handler *serve_open_handler(enum method_id id);

@@ -93,7 +93,8 @@ static bool in_report(const struct node_info *n, Hadoop__DatanodeReportTypeProto
 
 /* The nodes of a report, made in @d. False: no memory. */
 static bool report_nodes(struct namenode *nn, struct describe *d,
-                         Hadoop__DatanodeReportTypeProto type, struct node_info **ret, size_t *ret_n)
+                         Hadoop__DatanodeReportTypeProto type, struct node_info **ret,
+                         size_t *ret_n)
 {
         struct node_info *all = describe_alloc(d, NODES_MAX * sizeof(*all));
         size_t n, kept = 0;
@@ -239,7 +240,8 @@ static void save_namespace(void *context, struct rpc_call *call)
                 return;
         if (!blocks_safe_mode(nn->blocks, SAFE_MODE_GET)) {
                 (void)bdfs_fail(&err, BDFS_FAILED,
-                                "Safe mode should be turned ON in order to create namespace image.");
+                                "Safe mode should be turned ON in order to create namespace "
+                                "image.");
                 rpc_call_fail(call, &err);
                 return;
         }

@@ -362,7 +362,8 @@ static void get_batched_listing(void *context, struct rpc_call *call)
         r.listings = describe_alloc(&g.d, (q->n_paths + 1) * sizeof(*r.listings));
         while (r.listings != NULL && at.path < q->n_paths && entries < LISTING_PAGE_MAX && !more) {
                 Hadoop__BatchedDirectoryListingProto *b =
-                        batch_one(&g, q->paths[at.path], at.path, &at.after, q->needlocation, &more);
+                        batch_one(&g, q->paths[at.path], at.path, &at.after, q->needlocation,
+                                  &more);
 
                 if (b == NULL) {
                         r.listings = NULL;
@@ -440,7 +441,8 @@ static void list_corrupt(void *context, struct rpc_call *call)
                         continue; /* deleted meanwhile */
                 path = (struct path){(const char *)text.data, text.n};
                 buf_u8(&text, 0);
-                if (!text.bad && path_under(&(struct path){(const char *)text.data, path.n}, &g.path))
+                if (!text.bad &&
+                    path_under(&(struct path){(const char *)text.data, path.n}, &g.path))
                         c.files[c.n_files++] = describe_text(&g.d, (const char *)text.data);
         }
         (void)snprintf(cookie, sizeof(cookie), "%llu", (unsigned long long)after);

@@ -72,7 +72,8 @@ static void create_zone(void *context, struct rpc_call *call)
         if (!serve_require_superuser(context, call, "createEncryptionZone"))
                 return;
         (void)bdfs_fail(&err, BDFS_FAILED,
-                        "Can't create an encryption zone for %s since no key provider is available.",
+                        "Can't create an encryption zone for %s since no key provider is "
+                        "available.",
                         q->src);
         rpc_call_fail(call, &err);
 }

@@ -26,7 +26,8 @@ bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *tex
 
                 serve_caller(nn, call, &who);
                 if (ns_stat(t, &who.ns, &path, 0, &status, &found, &err) == BDFS_OK && found &&
-                    status.open && ns_check_access(t, &who.ns, &path, PERM_WRITE, &err) == BDFS_OK &&
+                    status.open &&
+                    ns_check_access(t, &who.ns, &path, PERM_WRITE, &err) == BDFS_OK &&
                     ns_writer_of(t, status.inode, w, &err) == BDFS_OK)
                         expired = lease_clock_soft_expired(nn->leases, w->holder, w->hadoop_lease,
                                                            os_mono_ms());

@@ -156,7 +156,8 @@ static bool place(struct namenode *nn, struct rpc_call *call, const char *src,
                         "File %s could only be written to 0 of the 1 minReplication nodes. There "
                         "are %u datanode(s) running and %s node(s) are excluded in this operation.",
                         src, stats.nodes_alive,
-                        want.exclude_n == 0 ? "no" : (char[]){(char)('0' + want.exclude_n % 10), 0});
+                        want.exclude_n == 0 ? "no"
+                                            : (char[]){(char)('0' + want.exclude_n % 10), 0});
         rpc_call_fail(call, &err);
         return false;
 }
@@ -276,7 +277,8 @@ static void get_additional_datanode(void *context, struct rpc_call *call)
         Bdfs__OfferOp *op;
         size_t n = 0;
 
-        if (!serve_require_writable(nn, call, "Cannot get additional datanode for block ", q->src) ||
+        if (!serve_require_writable(nn, call, "Cannot get additional datanode for block ",
+                                    q->src) ||
             !check_writer(nn, call, q->src, q->fileid, q->clientname, &w))
                 return;
         if (want.wanted > PIPELINE_NODES_MAX)

@@ -1,6 +1,6 @@
 /*
- * The decoders of a replica file: whatever the bytes are, they are refused, or come out as something
- * that encodes to the same bytes. The first byte chooses: a record, one state page, or two.
+ * The decoders of a replica file: whatever the bytes are, they are refused, or come out as
+ * something that encodes to the same bytes. The first byte chooses: a record, or state pages.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Short input is padded with zeros, and the checksums are made right: else nothing gets past them. */
+/* Short input is padded with zeros, and the checksums are made right: else nothing passes them. */
 static void fill(uint8_t *to, size_t n, const uint8_t *data, size_t size)
 {
         memset(to, 0, n);

@@ -1,7 +1,7 @@
 /*
  * check_namespace - is the namespace of a stopped namenode well-formed (N4)?
  *
- *   check_namespace DATA        DATA of its configuration; prints counts, or the problems and exit 1
+ *   check_namespace DATA      DATA of its configuration; prints counts, or the problems and exit 1
  */
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
  *
  *   crash_load CONF DIR WRITERS OPERATIONS SEED
  *
- * Each writer works in DIR/wN: creates, appends to, renames and deletes files and makes directories,
+ * Each writer works in DIR/wN: creates, appends to, renames and deletes files, makes directories,
  * while somebody kills the cluster's processes. An operation that answered OK must hold from then
  * on; what an operation that failed was about may be as before or as after, and is not used again.
  * When OPERATIONS were acknowledged it prints "acknowledged N" and waits for a line on stdin; then
@@ -219,7 +219,8 @@ static bool verify_file(struct writer *w, const struct name *name, const char *p
         if (rc != BDFS_OK)
                 return lost(w, path, "a file that was closed cannot be read", err.text);
         if (got != total || memcmp(w->bytes, w->back, total) != 0)
-                return lost(w, path, "a file that was closed has other bytes", "length or contents");
+                return lost(w, path, "a file that was closed has other bytes",
+                            "length or contents");
         w->files++;
         return true;
 }
@@ -241,7 +242,8 @@ static bool verify_name(struct writer *w, unsigned i)
         if (rc == BDFS_OK)
                 bdfs_stat_fini(&st);
         if (name->fate == DIRECTORY_THERE)
-                return rc == BDFS_OK || lost(w, path, "a directory that was made is gone", err.text);
+                return rc == BDFS_OK ||
+                       lost(w, path, "a directory that was made is gone", err.text);
         if (rc != BDFS_NOT_FOUND)
                 return lost(w, path, "what was deleted or renamed away is there", "");
         w->gone++;

@@ -4,7 +4,7 @@
  *   intruder CONF OWNER INTRUDER NN-OWN NN-HADOOP DN-OWN DN-HADOOP
  *
  * As root it becomes OWNER (a user of the host), makes a file of mode 0600 and hands its located
- * block, token and all, to a process of INTRUDER. Prints a line per attempt; exit 1 when one worked.
+ * block, token and all, to a process of INTRUDER. Prints a line per attempt; exit 1 if one worked.
  */
 #include <grp.h>
 #include <pwd.h>
@@ -31,8 +31,8 @@ static unsigned failures;
 
 static void attempt(const char *what, bool refused, const char *how)
 {
-        (void)printf("%-8s %s%s%s\n", refused ? "refused" : "WORKED", what, how[0] == '\0' ? "" : ": ",
-                     how);
+        (void)printf("%-8s %s%s%s\n", refused ? "refused" : "WORKED", what,
+                     how[0] == '\0' ? "" : ": ", how);
         failures += !refused;
 }
 
@@ -80,7 +80,8 @@ static void owner_makes_file(const char *conf)
         uint8_t bytes[FILE_BYTES] = {'s'};
 
         if (bdfs_create(fs, FILE_PATH, &options, &f, &err) != BDFS_OK ||
-            bdfs_write(f, bytes, sizeof(bytes), &err) != BDFS_OK || bdfs_close(f, &err) != BDFS_OK) {
+            bdfs_write(f, bytes, sizeof(bytes), &err) != BDFS_OK ||
+            bdfs_close(f, &err) != BDFS_OK) {
                 (void)fprintf(stderr, "intruder: %s\n", err.text);
                 exit(2);
         }
@@ -310,7 +311,8 @@ static void intrude(const char *conf, const char *owner, const char *self, const
 
 static void alter_own(const char *conf, const char *self, const struct ports *p)
 {
-        static const char *const dn[] = {"datanode own port (owner)", "datanode Hadoop port (owner)"};
+        static const char *const dn[] = {"datanode own port (owner)",
+                                         "datanode Hadoop port (owner)"};
         struct file_map m;
         struct bdfs_err err;
         struct bdfs *fs;

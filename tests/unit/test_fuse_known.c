@@ -123,7 +123,7 @@ static void what_is_no_name_and_no_number_is_nobody(void **state)
         ids_free(ids);
 }
 
-/* ---- attributes and errors --------------------------------------------------------------------- */
+/* ---- attributes and errors ------------------------------------------------------------------- */
 
 static void every_status_has_a_fitting_errno(void **state)
 {
