@@ -6,39 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/block_writer.h"
 #include "client/file.h"
-#include "client/lease.h"
+#include "client/write_inside.h"
 
-#define SETUP_TRIES 4
-#define ADD_BLOCK_WAIT_MS 100
 #define COMPLETE_WAIT_MS 100
 #define HEARTBEAT_IDLE_MS 20000
-
-struct file_writer {
-        struct lease_member member;
-        struct bdfs *fs;
-        char *path;
-        uint64_t file_id, block_size, written;
-        struct bdfs_stat opened;       /* as create or append answered; without a target */
-        bool has_block;                /* the block of `last` has bytes or is open */
-        bool block_open;               /* `block` is a live pipeline */
-        Hadoop__ExtendedBlockProto last; /* the newest block; its pool is pool[] */
-        char pool[128];
-        struct block_writer block;
-        uint64_t in_block;             /* bytes of the newest block, those in the buffer too */
-        size_t buffered;
-        struct bdfs_err failure;       /* the first one; it stays (C1) */
-        bool failed;
-        bool flushed_first;            /* the namenode knows of this block's bytes */
-
-        struct os_mutex lock;
-        struct os_cond free_again;
-        bool busy, ticking;            /* guarded by: lock */
-        int64_t used_ms;               /* guarded by: lock */
-
-        uint8_t buffer[WRITE_PACKET_BYTES];
-};
 
 /* ---- taking turns with the lease thread ------------------------------------------------------ */
 
@@ -87,128 +59,6 @@ static void tick(struct lease_member *m)
         os_mutex_unlock(&w->lock);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
-
-static Hadoop__ExtendedBlockProto *previous_block(struct file_writer *w)
-{
-        if (!w->has_block)
-                return NULL;
-        w->last.has_numbytes = 1;
-        w->last.numbytes = w->in_block;
-        return &w->last;
-}
-
-static void remember_block(struct file_writer *w, const Hadoop__ExtendedBlockProto *b)
-{
-        (void)snprintf(w->pool, sizeof(w->pool), "%s", b->poolid);
-        w->last.poolid = w->pool;
-        w->last.blockid = b->blockid;
-        w->last.generationstamp = b->generationstamp;
-}
-
-struct excluded {
-        Hadoop__DatanodeInfoProto *nodes[SETUP_TRIES];
-        ProtobufCMessage *answers[SETUP_TRIES]; /* which own them */
-        size_t n;
-};
-
-static enum bdfs_status add_block(struct file_writer *w, const struct excluded *x,
-                                  ProtobufCMessage **ret, struct bdfs_err *err)
-{
-        int64_t deadline = os_mono_ms() + w->fs->timeout_ms, wait = ADD_BLOCK_WAIT_MS;
-        Hadoop__AddBlockRequestProto q = HADOOP__ADD_BLOCK_REQUEST_PROTO__INIT;
-        enum bdfs_status rc;
-
-        q.src = w->path;
-        q.clientname = w->fs->client_name;
-        q.previous = previous_block(w);
-        q.has_fileid = 1;
-        q.fileid = w->file_id;
-        q.excludenodes = (Hadoop__DatanodeInfoProto **)(uintptr_t)x->nodes;
-        q.n_excludenodes = x->n;
-        for (;;) {
-                rc = fs_call(w->fs, METHOD_CLIENT_addBlock, &q.base, ret, err);
-                if (rc != BDFS_NOT_REPLICATED || os_mono_ms() + wait > deadline)
-                        return rc;
-                os_sleep_ms(wait);
-                wait *= 2;
-        }
-}
-
-static void abandon_block(struct file_writer *w, Hadoop__ExtendedBlockProto *b)
-{
-        Hadoop__AbandonBlockRequestProto q = HADOOP__ABANDON_BLOCK_REQUEST_PROTO__INIT;
-        struct bdfs_err err;
-
-        q.b = b;
-        q.src = w->path;
-        q.holder = w->fs->client_name;
-        q.has_fileid = 1;
-        q.fileid = w->file_id;
-        /* if it fails the next addBlock is answered with the same block again */
-        BDFS_IGNORE(fs_call_only(w->fs, METHOD_CLIENT_abandonBlock, &q.base, &err));
-}
-
-/* A new block with a pipeline that stands; nodes that fail are left out in the next try. */
-static enum bdfs_status open_block(struct file_writer *w, struct bdfs_err *err)
-{
-        struct excluded x = {0};
-        enum bdfs_status rc = BDFS_FAILED;
-
-        while (x.n < SETUP_TRIES) {
-                struct block_writer_open o = {.block_size = w->block_size};
-                ProtobufCMessage *m;
-                Hadoop__LocatedBlockProto *l;
-                int bad;
-
-                rc = add_block(w, &x, &m, err);
-                if (rc != BDFS_OK)
-                        break;
-                l = ((Hadoop__AddBlockResponseProto *)m)->block;
-                o.block = l;
-                rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
-                if (rc == BDFS_OK) {
-                        remember_block(w, l->b);
-                        w->has_block = w->block_open = true;
-                        w->in_block = 0;
-                        w->flushed_first = false;
-                        message_free(m);
-                        break;
-                }
-                abandon_block(w, l->b);
-                x.answers[x.n] = m;
-                x.nodes[x.n] = l->locs[bad < 0 ? 0 : bad];
-                x.n++;
-                if (l->n_locs == 0)
-                        break;
-        }
-        for (size_t i = 0; i < x.n; i++)
-                message_free(x.answers[i]);
-        return rc;
-}
-
-static enum bdfs_status send_buffer(struct file_writer *w, bool sync, struct bdfs_err *err)
-{
-        size_t n = w->buffered;
-
-        if (n == 0 && !sync)
-                return BDFS_OK;
-        w->buffered = 0;
-        fs_count(w->fs, 0, 0, n);
-        return block_writer_send(&w->block, w->buffer, n, sync, err);
-}
-
-static enum bdfs_status finish_block(struct file_writer *w, struct bdfs_err *err)
-{
-        enum bdfs_status rc = send_buffer(w, false, err);
-
-        if (rc == BDFS_OK)
-                rc = block_writer_finish(&w->block, err);
-        block_writer_close(&w->block);
-        w->block_open = false;
-        return rc;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* How many bytes the packet that is being filled may have. */
@@ -227,9 +77,9 @@ static enum bdfs_status write_some(struct file_writer *w, const uint8_t *from, s
 {
         size_t room, take;
 
-        if (w->block_open && w->in_block == w->block_size && finish_block(w, err) != BDFS_OK)
+        if (w->block_open && w->in_block == w->block_size && write_block_finish(w, err) != BDFS_OK)
                 return err->status;
-        if (!w->block_open && open_block(w, err) != BDFS_OK)
+        if (!w->block_open && write_block_open(w, err) != BDFS_OK)
                 return err->status;
         room = packet_room(w);
         take = room - w->buffered < n ? room - w->buffered : n;
@@ -242,7 +92,7 @@ static enum bdfs_status write_some(struct file_writer *w, const uint8_t *from, s
         memcpy(w->buffer + w->buffered, from, take);
         w->buffered += take;
         w->in_block += take;
-        return w->buffered == room ? send_buffer(w, false, err) : BDFS_OK;
+        return w->buffered == room ? write_block_send(w, false, err) : BDFS_OK;
 }
 
 static enum bdfs_status check_usable(struct file_writer *w, struct bdfs_err *err)
@@ -311,7 +161,7 @@ static enum bdfs_status flush(struct bdfs_file *f, bool sync, struct bdfs_err *e
         enter(w);
         rc = check_usable(w, err);
         if (rc == BDFS_OK && w->block_open) {
-                rc = send_buffer(w, sync, err);
+                rc = write_block_send(w, sync, err);
                 if (rc == BDFS_OK)
                         rc = block_writer_wait(&w->block, err);
                 if (rc == BDFS_OK)
@@ -352,7 +202,7 @@ static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
 
         q.src = w->path;
         q.clientname = w->fs->client_name;
-        q.last = previous_block(w);
+        q.last = write_block_last(w);
         q.has_fileid = 1;
         q.fileid = w->file_id;
         for (;;) {
@@ -380,7 +230,7 @@ enum bdfs_status writer_close(struct file_writer *w, struct bdfs_err *err)
         enter(w);
         rc = check_usable(w, err);
         if (rc == BDFS_OK && w->block_open)
-                rc = finish_block(w, err);
+                rc = write_block_finish(w, err);
         if (rc == BDFS_OK)
                 rc = complete(w, err);
         rc = leave(w, rc, err);
@@ -469,72 +319,6 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-static enum bdfs_status new_stamp(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
-                                  ProtobufCMessage **ret, struct bdfs_err *err)
-{
-        Hadoop__UpdateBlockForPipelineRequestProto q =
-                HADOOP__UPDATE_BLOCK_FOR_PIPELINE_REQUEST_PROTO__INIT;
-
-        q.block = partial->b;
-        q.clientname = w->fs->client_name;
-        return fs_call(w->fs, METHOD_CLIENT_updateBlockForPipeline, &q.base, ret, err);
-}
-
-static enum bdfs_status update_pipeline(struct file_writer *w,
-                                        const Hadoop__LocatedBlockProto *partial,
-                                        Hadoop__ExtendedBlockProto *stamped, struct bdfs_err *err)
-{
-        Hadoop__UpdatePipelineRequestProto q = HADOOP__UPDATE_PIPELINE_REQUEST_PROTO__INIT;
-        Hadoop__DatanodeIDProto *ids[PIPELINE_NODES_MAX];
-
-        for (size_t i = 0; i < partial->n_locs; i++)
-                ids[i] = partial->locs[i]->id;
-        q.clientname = w->fs->client_name;
-        q.oldblock = partial->b;
-        q.newblock = stamped;
-        q.newnodes = ids;
-        q.n_newnodes = partial->n_locs;
-        q.storageids = partial->storageids;
-        q.n_storageids = partial->n_storageids;
-        return fs_call_only(w->fs, METHOD_CLIENT_updatePipeline, &q.base, err);
-}
-
-/* Apache HDFS gives the last, partly filled block back to be written on; bdfs never does. */
-static enum bdfs_status reopen_partial(struct file_writer *w, Hadoop__LocatedBlockProto *partial,
-                                       struct bdfs_err *err)
-{
-        struct block_writer_open o = {.block = partial, .old_stamp = partial->b->generationstamp,
-                                      .length = partial->b->numbytes, .block_size = w->block_size};
-        Hadoop__LocatedBlockProto stamped = *partial;
-        Hadoop__ExtendedBlockProto block = *partial->b;
-        ProtobufCMessage *m;
-        enum bdfs_status rc;
-        int bad;
-
-        if (partial->n_locs > PIPELINE_NODES_MAX)
-                return bdfs_fail(err, BDFS_UNSUPPORTED, "more than %d replicas",
-                                 PIPELINE_NODES_MAX);
-        if (new_stamp(w, partial, &m, err) != BDFS_OK)
-                return err->status;
-        block.generationstamp =
-                ((Hadoop__UpdateBlockForPipelineResponseProto *)m)->block->b->generationstamp;
-        stamped.b = &block;
-        stamped.blocktoken = ((Hadoop__UpdateBlockForPipelineResponseProto *)m)->block->blocktoken;
-        o.block = &stamped;
-        rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
-        if (rc == BDFS_OK) {
-                w->block_open = true;
-                rc = update_pipeline(w, partial, &block, err);
-        }
-        if (rc == BDFS_OK) {
-                remember_block(w, &block);
-                w->has_block = true;
-                w->in_block = o.length;
-        }
-        message_free(m);
-        return rc;
-}
-
 enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                              struct bdfs_err *err)
 {
@@ -554,7 +338,7 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
         else
                 rc = writer_new(fs, path, r->stat, &f, err);
         if (rc == BDFS_OK && r->block != NULL && r->block->n_locs > 0)
-                rc = reopen_partial(f->writer, r->block, err);
+                rc = write_block_reopen(f->writer, r->block, err);
         message_free(m);
         if (rc != BDFS_OK) {
                 bdfs_abandon(f);
