@@ -114,9 +114,14 @@ enum bdfs_status bdfs_chmod(struct bdfs *fs, const char *path, uint32_t mode,
 /* NULL leaves that one as it is. */
 enum bdfs_status bdfs_chown(struct bdfs *fs, const char *path, const char *owner,
                             const char *group, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same; of a symlink itself, where bdfs_chown() goes on to what it leads to. */
+enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owner,
+                             const char *group, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* -1 leaves that one as it is. */
 enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,
                                       struct bdfs_err *err) BDFS_MUST_CHECK; /* files only */
 enum bdfs_status bdfs_symlink(struct bdfs *fs, const char *target, const char *link,

@@ -266,26 +266,52 @@ enum bdfs_status bdfs_chmod(struct bdfs *fs, const char *path, uint32_t mode,
         return fs_call_path_only(fs, METHOD_CLIENT_setPermission, &q.base, &q.src, err);
 }
 
-enum bdfs_status bdfs_chown(struct bdfs *fs, const char *path, const char *owner,
-                            const char *group, struct bdfs_err *err)
+static enum bdfs_status set_owner(struct bdfs *fs, const char *path, const char *owner,
+                                  const char *group, bool follow, struct bdfs_err *err)
 {
         Hadoop__SetOwnerRequestProto q = HADOOP__SET_OWNER_REQUEST_PROTO__INIT;
 
         q.src = (char *)(uintptr_t)path;
         q.username = (char *)(uintptr_t)owner;
         q.groupname = (char *)(uintptr_t)group;
+        q.has_bdfsnofollow = q.bdfsnofollow = !follow;
         return fs_call_path_only(fs, METHOD_CLIENT_setOwner, &q.base, &q.src, err);
 }
 
-enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                             int64_t atime_ms, struct bdfs_err *err)
+enum bdfs_status bdfs_chown(struct bdfs *fs, const char *path, const char *owner,
+                            const char *group, struct bdfs_err *err)
+{
+        return set_owner(fs, path, owner, group, true, err);
+}
+
+enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owner,
+                             const char *group, struct bdfs_err *err)
+{
+        return set_owner(fs, path, owner, group, false, err);
+}
+
+static enum bdfs_status set_times(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                                  int64_t atime_ms, bool follow, struct bdfs_err *err)
 {
         Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
 
         q.src = (char *)(uintptr_t)path;
         q.mtime = (uint64_t)mtime_ms;
         q.atime = (uint64_t)atime_ms;
+        q.has_bdfsnofollow = q.bdfsnofollow = !follow;
         return fs_call_path_only(fs, METHOD_CLIENT_setTimes, &q.base, &q.src, err);
+}
+
+enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                             int64_t atime_ms, struct bdfs_err *err)
+{
+        return set_times(fs, path, mtime_ms, atime_ms, true, err);
+}
+
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                              int64_t atime_ms, struct bdfs_err *err)
+{
+        return set_times(fs, path, mtime_ms, atime_ms, false, err);
 }
 
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,

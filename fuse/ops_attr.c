@@ -71,8 +71,8 @@ static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int t
                 ids_user_name(c->m->ids, attr->st_uid, user);
         if (has_group)
                 ids_group_name(c->m->ids, attr->st_gid, group);
-        return bdfs_chown(c->fs, c->path, has_user ? user : NULL, has_group ? group : NULL,
-                          &c->err);
+        return bdfs_lchown(c->fs, c->path, has_user ? user : NULL, has_group ? group : NULL,
+                           &c->err);
 }
 
 static int64_t time_of(const struct timespec *ts, int to_set, int set, int now)
@@ -104,7 +104,7 @@ static enum bdfs_status set_times(struct call *c, const struct stat *attr, int t
         if ((to_set & FUSE_SET_ATTR_MTIME && attr->st_mtim.tv_sec < 0) ||
             (to_set & FUSE_SET_ATTR_ATIME && attr->st_atim.tv_sec < 0))
                 return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "times before 1970");
-        return bdfs_utimes(c->fs, c->path, mtime, atime, &c->err);
+        return bdfs_lutimes(c->fs, c->path, mtime, atime, &c->err);
 }
 
 static enum bdfs_status set_mode(struct call *c, mode_t mode)
@@ -143,8 +143,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
         if (!begin_either(&c, req, "setattr", ino, fi))
                 return;
         rc = set_all(&c, attr, to_set);
-        if (rc == BDFS_SYMLINK) /* its own mode, owner and times */
-                rc = bdfs_fail(&c.err, BDFS_UNSUPPORTED, "attributes of a symbolic link");
+        if (rc == BDFS_SYMLINK) /* owner and times are its own */
+                rc = bdfs_fail(&c.err, BDFS_UNSUPPORTED, "the mode of a symbolic link");
         if (rc != BDFS_OK)
                 call_fail(&c);
         else

@@ -6,7 +6,7 @@
 
 /* An inode that the caller must own. */
 static enum bdfs_status find_owned(struct apply *a, const ProtobufCBinaryData *bytes,
-                                   struct resolved *ret, struct bdfs_err *err)
+                                   unsigned walk, struct resolved *ret, struct bdfs_err *err)
 {
         const struct perm_want want = {.owner = true};
         struct path path;
@@ -15,7 +15,7 @@ static enum bdfs_status find_owned(struct apply *a, const ProtobufCBinaryData *b
         if (rc == BDFS_OK && path.n == 10 && memcmp(path.text, "/.reserved", 10) == 0)
                 rc = bdfs_fail(err, BDFS_INVALID_PATH, "Invalid path name /.reserved");
         if (rc == BDFS_OK)
-                rc = apply_resolve(a, bytes, 0, &path, ret, err);
+                rc = apply_resolve(a, bytes, walk, &path, ret, err);
         if (rc == BDFS_OK && !resolved_exists(ret))
                 rc = bdfs_fail(err, BDFS_NOT_FOUND, "Directory/File does not exist %.*s",
                                (int)ret->path.n, ret->path.text);
@@ -39,7 +39,7 @@ enum bdfs_status apply_op_set_permission(struct apply *a, struct bdfs_err *err)
         AUTO_RESOLVED struct resolved r = {0};
         uint16_t mode = (uint16_t)(op->mode & PERM_MODE_MASK);
         struct inode row;
-        enum bdfs_status rc = find_owned(a, &op->path, &r, err);
+        enum bdfs_status rc = find_owned(a, &op->path, 0, &r, err);
 
         if (rc != BDFS_OK || r.last.mode == mode)
                 return rc;
@@ -95,7 +95,8 @@ enum bdfs_status apply_op_set_owner(struct apply *a, struct bdfs_err *err)
         AUTO_RESOLVED struct resolved r = {0};
         bool same_owner = true, same_group = true;
         struct inode row;
-        enum bdfs_status rc = find_owned(a, &op->path, &r, err);
+        enum bdfs_status rc = find_owned(a, &op->path, op->no_follow ? PATH_WALK_NO_FOLLOW : 0,
+                                         &r, err);
 
         if (rc == BDFS_OK)
                 rc = check_owner(a, op, err);
@@ -116,16 +117,24 @@ enum bdfs_status apply_op_set_owner(struct apply *a, struct bdfs_err *err)
 
 /* ---- setTimes ------------------------------------------------------------------------------- */
 
+static bool is_link(const struct resolved *r)
+{
+        return resolved_exists(r) && r->last.type == INODE_SYMLINK;
+}
+
 enum bdfs_status apply_op_set_times(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__SetTimesOp *op = a->record->set_times;
-        const struct perm_want want = {.access = PERM_WRITE};
+        const struct perm_want writes = {.access = PERM_WRITE};
+        const struct perm_want owns = {.owner = true}; /* a link's mode lets everybody write */
         AUTO_RESOLVED struct resolved r = {0};
         struct path path;
-        enum bdfs_status rc = apply_resolve(a, &op->path, 0, &path, &r, err);
+        enum bdfs_status rc = apply_resolve(a, &op->path,
+                                            op->no_follow ? PATH_WALK_NO_FOLLOW : 0, &path, &r,
+                                            err);
 
         if (rc == BDFS_OK)
-                rc = apply_permit(a, &r, &want, err);
+                rc = apply_permit(a, &r, is_link(&r) ? &owns : &writes, err);
         if (rc == BDFS_OK && !resolved_exists(&r))
                 rc = bdfs_fail(err, BDFS_NOT_FOUND, "File/Directory %.*s does not exist.",
                                (int)r.path.n, r.path.text);

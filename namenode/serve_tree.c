@@ -234,6 +234,7 @@ static void set_owner(void *context, struct rpc_call *call)
                 return;
         op->owner = or_empty(q->username);
         op->group = or_empty(q->groupname);
+        op->has_no_follow = op->no_follow = q->bdfsnofollow;
         SET_OP(m, SET_OWNER, set_owner);
         mutation_submit(m, owner_done);
 }
@@ -252,6 +253,7 @@ static void set_times(void *context, struct rpc_call *call)
                 return;
         op->mtime = (int64_t)q->mtime;
         op->atime = (int64_t)q->atime;
+        op->has_no_follow = op->no_follow = q->bdfsnofollow;
         SET_OP(m, SET_TIMES, set_times);
         mutation_submit(m, times_done);
 }

@@ -177,6 +177,10 @@ ln -s t l && [ "$(readlink l) $(cat l)" = "t 0123x" ] || fail symlink
 ln -s "$(printf 't/%.0s' {1..500})" l2 && [ "$(readlink l2 | wc -c)" -eq 1001 ] || fail "long link"
 ln -s nowhere dangling && [ -L dangling ] && [ ! -e dangling ] || fail "dangling link"
 mkdir r && echo in >r/in && ln -s r rl && [ "$(cat rl/in)" = in ] || fail "link to a directory"
+chown -h daemon:sys l && [ "$(stat -c %U:%G l t | xargs)" = "daemon:sys root:root" ] ||
+        fail "owner of a link"
+touch -h -d @99.123 l && touch -h -d @55 dangling && [ "$(stat -c %Y t)" -gt 99 ] &&
+        [ "$(stat -c %.3Y l dangling | xargs)" = "99.123 55.000" ] || fail "times of a link"
 errno EEXIST 'os.symlink("a", "l")'
 errno EINVAL 'os.readlink("t")'
 rm l l2 dangling rl && [ -e t ] && [ -e r/in ] || fail "rm of links"

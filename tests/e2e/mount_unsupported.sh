@@ -76,6 +76,9 @@ no 'os.chmod("f", 0o4755)'
 no 'os.chmod("f", 0o2755)'
 no 'os.open("g", os.O_CREAT | os.O_WRONLY, 0o4755)'
 no 'os.utime("f", (-5, -5))'
+ln -s f "$m/l"
+errno ENOTSUP 'l = os.open("l", os.O_PATH | os.O_NOFOLLOW); os.chmod("/proc/self/fd/%d" % l, 0o600)'
+rm "$m/l"; unchanged
 
 # what the kernel does in its own way instead does what it says
 python 'f = os.open("f", os.O_RDONLY); g = os.open("g", os.O_CREAT | os.O_WRONLY)

@@ -1,4 +1,6 @@
 /* Owners, modes, times, policies; datanodes; records that make no sense. */
+#include <inttypes.h>
+
 #include "tests/unit/test_apply_kit.h"
 
 static int setup_o(void **state)
@@ -71,6 +73,65 @@ static void times_are_set_as_hdfs_sets_them(void **state)
                  op_.inode = inode_of("/o/f")));
         assert_true(stat_of("/o/f", &s));
         assert_int_equal(s.atime, kit.now);
+}
+
+static enum bdfs_status do_lchown(const struct as *who, const char *path, const char *owner,
+                                  const char *group)
+{
+        return APPLY(who, SET_OWNER, set_owner, SetOwnerOp, SET_OWNER_OP,
+                     op_.path = bytes_of(path); op_.owner = (char *)owner;
+                     op_.group = (char *)group; op_.has_no_follow = op_.no_follow = true);
+}
+
+static enum bdfs_status do_ltimes(const struct as *who, const char *path, int64_t mtime,
+                                  int64_t atime)
+{
+        return APPLY(who, SET_TIMES, set_times, SetTimesOp, SET_TIMES_OP,
+                     op_.path = bytes_of(path); op_.mtime = mtime; op_.atime = atime;
+                     op_.has_no_follow = op_.no_follow = true);
+}
+
+static void a_link_has_its_own_owner_and_times(void **state)
+{
+        char by_number[40];
+        struct ns_status s;
+
+        (void)state;
+        OK(do_symlink(&ALICE, "/o/l", "d"));
+        REFUSED(do_chown(&ROOT, "/o/l", "bob", ""), SYMLINK, "/o/d");
+        REFUSED(do_times(&ALICE, "/o/l", 1, 1), SYMLINK, "/o/d");
+        REFUSED(do_lchown(&BOB, "/o/l", "", "staff"), PERMISSION,
+                "Permission denied. user=bob is not the owner of inode=/o/l");
+        REFUSED(do_ltimes(&BOB, "/o/l", 1, 1), PERMISSION, /* its mode lets everybody write */
+                "Permission denied. user=bob is not the owner of inode=/o/l");
+        REFUSED(do_ltimes(&ALICE, "/o/none", 1, 1), NOT_FOUND,
+                "File/Directory /o/none does not exist.");
+        OK(do_ltimes(&ALICE, "/o/l", 1000, 2000));
+        OK(do_lchown(&ALICE, "/o/l", "", "staff"));
+        OK(do_lchown(&ROOT, "/o/l", "bob", ""));
+        assert_true(stat_of("/o/l", &s));
+        assert_int_equal(s.mtime, 1000);
+        assert_int_equal(s.atime, 2000);
+        assert_string_equal(s.owner, "bob");
+        assert_string_equal(s.group, "staff");
+        (void)snprintf(by_number, sizeof(by_number), "/.reserved/.inodes/%" PRIu64,
+                       inode_of("/o/l"));
+        OK(do_ltimes(&BOB, by_number, 3000, -1));
+        assert_true(stat_of("/o/l", &s));
+        assert_int_equal(s.mtime, 3000);
+        assert_true(stat_of("/o/d", &s)); /* where it leads nothing happened */
+        assert_string_equal(s.owner, "alice");
+        assert_int_not_equal(s.mtime, 1000);
+
+        /* anything else: as without */
+        OK(do_lchown(&ALICE, "/o/f", "", "staff"));
+        OK(do_ltimes(&ALICE, "/o/f", 4000, -1));
+        REFUSED(do_ltimes(&BOB, "/o/f", 1, 1), PERMISSION,
+                "Permission denied: user=bob, access=WRITE, "
+                "inode=\"/o/f\":alice:staff:-rw-r--r--");
+        OK(do_symlink(&ALICE, "/o/up", "."));
+        REFUSED(do_lchown(&ALICE, "/o/up/f", "", "staff"), SYMLINK, "/o/f");
+        kit_check();
 }
 
 static void a_policy_is_the_directorys_unless_set(void **state)
@@ -171,6 +232,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(owners_and_modes_are_changed_by_whom_hdfs_lets),
                 TEST(times_are_set_as_hdfs_sets_them),
+                TEST(a_link_has_its_own_owner_and_times),
                 TEST(a_policy_is_the_directorys_unless_set),
                 TEST(datanodes_keep_their_numbers),
                 TEST(a_record_that_makes_no_sense_is_refused),
