@@ -61,6 +61,8 @@ struct agent_job {
         struct bdfs *fs;
         atomic_bool over;        /* tasks are to end */
         int64_t seen_ms;         /* when the driver was heard last; guarded by: lock */
+        int64_t doubted_ms;      /* when it began to be missed; 0: it is not; guarded by: lock */
+        int64_t staging_ms;      /* the staging directory's time then; the reaper's alone */
         struct attempt *live;    /* guarded by: lock */
         struct attempt **ended;  /* in the order in which they ended; guarded by: lock */
         size_t ended_n, ended_room;
@@ -98,9 +100,6 @@ struct agent {
 /* ---- agent_job.c -------------------------------------------------------------------------- */
 
 bool agent_job_id_ok(const char *id);
-/* The user whom the caller's tasks run as; PERMISSION where this agent may not serve it. */
-enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller,
-                               struct task_user *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* @again: the call was sent before, and may have been done. */
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
                                  const Bdfs__BeginJobRequest *request, bool again,
@@ -112,14 +111,24 @@ void agent_job_put(struct agent_job *j);
 void agent_job_seen(struct agent_job *j); /* its driver lives */
 /* Take it out of the table, end its tasks, wait for them, remove what it left here. */
 void agent_job_end(struct agent_job *j);
-/* End what nobody asks for any more, and what it left in the file system. */
+/* End what nobody asks for any more, and what it left in the file system, unless its driver lives:
+ * it touches the staging directory (DRIVER_TOUCH_MS). */
 void agent_jobs_expire(struct agent *a, int64_t now_ms);
 /* Attempts of a job that is over. With the lock held. */
 bool agent_job_idle(const struct agent_job *j);
 enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
                                bool again, struct bdfs_err *err) BDFS_MUST_CHECK;
-/* Wait for an attempt that ended after the first @seen, at most until the deadline. */
-void agent_job_wait(struct agent_job *j, size_t seen, int64_t deadline_ms);
+/* Wait for an attempt that ended after the first @after, at most until the deadline. */
+void agent_job_wait(struct agent_job *j, size_t after, int64_t deadline_ms);
+
+/* ---- agent_user.c ------------------------------------------------------------------------- */
+
+/* The user whom the caller's tasks run as; PERMISSION where this agent may not serve it. */
+enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller,
+                               struct task_user *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The user's connection to the cluster: one for all of its jobs, the agent's own. */
+enum bdfs_status agent_user_connect(struct agent *a, const char *user, struct bdfs **ret,
+                                    struct bdfs_err *err) BDFS_MUST_CHECK;
 
 /* ---- agent_serve.c ------------------------------------------------------------------------ */
 

@@ -8,6 +8,7 @@
 #include "exec/agent_inside.h"
 #include "proto/message.h"
 
+#define DOUBT_MS 10000 /* of a driver's silence */
 #define END_MS 60000 /* for tasks to go when their job ends; they are killed after PUMP_GRACE_MS */
 
 bool agent_job_id_ok(const char *id)
@@ -21,86 +22,6 @@ bool agent_job_id_ok(const char *id)
                         return false;
         }
         return true;
-}
-
-/* ---- users -------------------------------------------------------------------------------- */
-
-enum bdfs_status agent_user_of(struct agent *a, const struct caller *caller, struct task_user *ret,
-                               struct bdfs_err *err)
-{
-        const char *name = caller->user;
-        enum bdfs_status rc;
-
-        *ret = (struct task_user){.change = false};
-        if (!a->is_root && strcmp(name, a->own_user) != 0)
-                return bdfs_fail(err, BDFS_PERMISSION, "this agent runs as %s and serves nobody "
-                                 "else; user %s needs an agent that runs as root", a->own_user,
-                                 name);
-        if (a->is_root && strcmp(name, "root") == 0)
-                name = a->conf->job_user;
-        rc = task_user_find(name, ret, err);
-        if (rc != BDFS_OK)
-                return rc;
-        if (a->is_root && ret->uid == 0)
-                return bdfs_fail(err, BDFS_PERMISSION, "tasks never run as root");
-        ret->change = a->is_root;
-        return BDFS_OK;
-}
-
-/* With the lock held; NULL: none yet. */
-static struct bdfs *find_connection(const struct agent *a, const char *user)
-{
-        for (const struct agent_user *u = a->users; u != NULL; u = u->next) {
-                if (strcmp(u->name, user) == 0)
-                        return u->fs;
-        }
-        return NULL;
-}
-
-/* Keep @made as the user's connection, or drop it: another thread was faster, or there are too
- * many; then NULL comes back. */
-static struct bdfs *keep_connection(struct agent *a, struct agent_user *made)
-{
-        struct bdfs *fs;
-        AUTO_LOCK(&a->lock);
-
-        fs = find_connection(a, made->name);
-        if (fs == NULL && a->users_n < AGENT_USERS_MAX) {
-                made->next = a->users;
-                a->users = made;
-                a->users_n++;
-                return made->fs;
-        }
-        bdfs_disconnect(made->fs);
-        free(made);
-        return fs;
-}
-
-/* The user's connection to the cluster; one for all of its jobs. */
-static enum bdfs_status connect_as(struct agent *a, const char *user, struct bdfs **ret,
-                                   struct bdfs_err *err)
-{
-        struct bdfs_options options = {.conf = a->conf->client,
-                                       .user = a->is_root ? user : a->own_user};
-        struct agent_user *u;
-
-        os_mutex_lock(&a->lock);
-        *ret = find_connection(a, user);
-        os_mutex_unlock(&a->lock);
-        if (*ret != NULL)
-                return BDFS_OK;
-        u = calloc(1, sizeof(*u));
-        if (u == NULL)
-                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-        (void)snprintf(u->name, sizeof(u->name), "%s", user);
-        if (bdfs_connect(&u->fs, &options, err) != BDFS_OK) {
-                free(u);
-                return err->status;
-        }
-        *ret = keep_connection(a, u);
-        return *ret != NULL ? BDFS_OK
-                            : bdfs_fail(err, BDFS_LIMIT, "this agent has served %d users already",
-                                        AGENT_USERS_MAX);
 }
 
 /* ---- begin -------------------------------------------------------------------------------- */
@@ -187,7 +108,7 @@ enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
         (void)snprintf(j->user, sizeof(j->user), "%s", caller->user);
         j->request = copy_message(&request->base, err);
         if (j->request == NULL || agent_user_of(a, caller, &j->runs_as, err) != BDFS_OK ||
-            connect_as(a, j->user, &j->fs, err) != BDFS_OK) {
+            agent_user_connect(a, j->user, &j->fs, err) != BDFS_OK) {
                 job_free(j);
                 return err->status;
         }
@@ -234,11 +155,18 @@ void agent_job_put(struct agent_job *j)
                 job_free(j);
 }
 
+/* With the lock held. */
+static void seen(struct agent_job *j)
+{
+        j->seen_ms = os_mono_ms();
+        j->doubted_ms = 0;
+}
+
 void agent_job_seen(struct agent_job *j)
 {
         AUTO_LOCK(&j->agent->lock);
 
-        j->seen_ms = os_mono_ms();
+        seen(j);
 }
 
 static void name_attempt(struct attempt *at)
@@ -359,16 +287,16 @@ enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequ
         return BDFS_OK;
 }
 
-void agent_job_wait(struct agent_job *j, size_t seen, int64_t deadline_ms)
+void agent_job_wait(struct agent_job *j, size_t after, int64_t deadline_ms)
 {
         struct agent *a = j->agent;
         AUTO_LOCK(&a->lock);
 
-        j->seen_ms = os_mono_ms();
-        while (j->ended_n <= seen && !a->stop && !atomic_load(&j->over) &&
+        seen(j);
+        while (j->ended_n <= after && !a->stop && !atomic_load(&j->over) &&
                os_cond_wait(&a->changed, &a->lock, deadline_ms))
                 ;
-        j->seen_ms = os_mono_ms();
+        seen(j);
 }
 
 /* ---- end ---------------------------------------------------------------------------------- */
@@ -428,33 +356,69 @@ void agent_job_end(struct agent_job *j)
         agent_job_put(j); /* the table's */
 }
 
-/* What its driver would have removed. */
+/* ---- drivers that are silent -------------------------------------------------------------- */
+
+/* When the staging directory was touched last; -1: that is not known. */
+static int64_t staging_time(struct agent_job *j)
+{
+        struct bdfs_stat st;
+        struct bdfs_err err;
+        int64_t ms;
+
+        if (bdfs_lstat(j->fs, j->request->staging, &st, &err) != BDFS_OK)
+                return -1;
+        ms = st.mtime_ms;
+        bdfs_stat_fini(&st);
+        return ms;
+}
+
+/* What its driver would have removed; unless the driver lives, and only we cannot hear it. */
 static void remove_staging(struct agent_job *j)
 {
         struct bdfs_err err;
 
+        if (j->staging_ms < 0 || staging_time(j) != j->staging_ms) {
+                log_info("staging kept job=%s reason=its driver may live", j->id);
+                return;
+        }
         if (bdfs_delete(j->fs, j->request->staging, true, &err) != BDFS_OK &&
             err.status != BDFS_NOT_FOUND)
                 log_warn("staging not removed job=%s path=%s error=%s", j->id, j->request->staging,
                          err.text);
 }
 
+/* A job whose driver is missed, held; NULL: none. *ret_over: for so long that it is over. */
+static struct agent_job *find_missed(struct agent *a, int64_t now_ms, bool *ret_over)
+{
+        AUTO_LOCK(&a->lock);
+
+        for (struct agent_job *j = a->jobs; j != NULL; j = j->next) {
+                if (now_ms - j->seen_ms < DOUBT_MS)
+                        continue;
+                *ret_over = j->doubted_ms != 0;
+                if (*ret_over && (now_ms - j->seen_ms < AGENT_JOB_SILENT_MS ||
+                                  now_ms - j->doubted_ms < AGENT_JOB_SILENT_MS - DOUBT_MS))
+                        continue;
+                j->doubted_ms = now_ms;
+                j->refs++;
+                return j;
+        }
+        return NULL;
+}
+
 void agent_jobs_expire(struct agent *a, int64_t now_ms)
 {
-        for (;;) {
-                struct agent_job *j;
+        struct agent_job *j;
+        bool over;
 
-                os_mutex_lock(&a->lock);
-                for (j = a->jobs; j != NULL && now_ms - j->seen_ms < AGENT_JOB_SILENT_MS;)
-                        j = j->next;
-                if (j != NULL)
-                        j->refs++;
-                os_mutex_unlock(&a->lock);
-                if (j == NULL)
-                        return;
-                log_info("job ended job=%s reason=driver silent", j->id);
-                agent_job_end(j);
-                remove_staging(j);
+        while ((j = find_missed(a, now_ms, &over)) != NULL) {
+                if (over) {
+                        log_info("job ended job=%s reason=driver silent", j->id);
+                        agent_job_end(j);
+                        remove_staging(j);
+                } else {
+                        j->staging_ms = staging_time(j);
+                }
                 agent_job_put(j);
         }
 }

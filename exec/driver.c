@@ -200,6 +200,7 @@ enum bdfs_status job_run(struct bdfs *fs, const struct job_spec *spec, struct jo
         name_job(ret);
         os_mutex_init(&d.lock);
         os_cond_init(&d.changed);
+        d.touched_ms = d.begun_ms;
         rc = run_all(&d, err);
         driver_end_agents(&d);
         driver_remove_staging(&d);

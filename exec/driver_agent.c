@@ -212,8 +212,10 @@ static void watch(void *arg)
         q.wait_ms = POLL_MS;
         while (!is_over(a)) {
                 ProtobufCMessage *m;
-                enum bdfs_status rc = call(a->watch, METHOD_BDFS_AGENT_poll, &q, LOST_MS, &m,
-                                           &err);
+                enum bdfs_status rc;
+
+                driver_touch_staging(a->driver);
+                rc = call(a->watch, METHOD_BDFS_AGENT_poll, &q, LOST_MS, &m, &err);
 
                 if (rc == BDFS_OK) {
                         heard_ms = os_mono_ms();

@@ -12,6 +12,7 @@
 #include "proto/bdfs_agent.pb-c.h"
 
 #define DRIVER_CALL_MS 60000
+#define DRIVER_TOUCH_MS 5000 /* agents that cannot hear it see by that that it lives */
 
 struct driver;
 
@@ -48,7 +49,8 @@ struct driver {
         const struct job_spec *spec;
         struct job_report *report;
         int64_t begun_ms;
-        char *staging;         /* NULL: not made */
+        char *staging;         /* NULL: not made; stays while there are threads */
+        bool published;        /* main thread only */
         char *made;            /* the topmost directory above output that the job made, or NULL */
         struct job_file *files;
         size_t files_n, files_room;
@@ -64,6 +66,7 @@ struct driver {
         struct job_totals totals;
         struct job_failure failure; /* of the attempt that failed last */
         struct bdfs_err why;        /* its reason; status OK: none failed */
+        int64_t touched_ms;
         bool ending;
 };
 
@@ -87,6 +90,8 @@ void driver_end_agents(struct driver *d);
 
 enum bdfs_status driver_make_staging(struct driver *d, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status driver_mark_success(struct driver *d, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Show that the driver lives, when that is due; from any thread. */
+void driver_touch_staging(struct driver *d);
 /* An attempt's file becomes a part. */
 enum bdfs_status driver_keep_part(struct driver *d, struct plan_task t, uint32_t attempt,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -81,6 +81,21 @@ enum bdfs_status driver_make_staging(struct driver *d, struct bdfs_err *err)
         return bdfs_mkdir(d->fs, attempts, 0755, true, err);
 }
 
+void driver_touch_staging(struct driver *d)
+{
+        int64_t now = os_mono_ms();
+        struct bdfs_err err;
+        bool due;
+
+        os_mutex_lock(&d->lock);
+        due = !d->ending && now - d->touched_ms >= DRIVER_TOUCH_MS;
+        if (due)
+                d->touched_ms = now;
+        os_mutex_unlock(&d->lock);
+        if (due) /* again soon; what is wrong shows when a part is kept */
+                BDFS_IGNORE(bdfs_utimes(d->fs, d->staging, os_wall_ms(), -1, &err));
+}
+
 enum bdfs_status driver_mark_success(struct driver *d, struct bdfs_err *err)
 {
         struct bdfs_create options = {.no_parents = true};
@@ -120,8 +135,7 @@ enum bdfs_status driver_publish(struct driver *d, struct bdfs_err *err)
                                ? bdfs_fail(err, BDFS_EXISTS, "output %s already exists: somebody "
                                            "made it while the job ran", d->spec->output)
                                : err->status;
-        free(TAKE_PTR(d->staging));
-        free(TAKE_PTR(d->made));
+        d->published = true;
         return BDFS_OK;
 }
 
@@ -131,7 +145,7 @@ void driver_remove_staging(struct driver *d)
         AUTO_FREE char *at = NULL;
         struct bdfs_err err;
 
-        if (d->staging == NULL)
+        if (d->staging == NULL || d->published)
                 return;
         BDFS_IGNORE(bdfs_delete(d->fs, d->staging, true, &err));
         /* directories that were made for it, from the lowest up, as far as they are empty */
@@ -146,6 +160,4 @@ void driver_remove_staging(struct driver *d)
                 free(at);
                 at = up;
         }
-        free(TAKE_PTR(d->staging));
-        free(TAKE_PTR(d->made));
 }
