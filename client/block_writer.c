@@ -103,20 +103,29 @@ enum bdfs_status block_writer_open(struct block_writer *ret, struct bdfs *fs,
         for (size_t i = 0; i < l->n_locs; i++)
                 (void)snprintf(ret->nodes[i], sizeof(ret->nodes[i]), "%s:%u",
                                l->locs[i]->id->ipaddr, l->locs[i]->id->xferport);
-        *ret_bad = 0;
-        if (data_get(fs->pool, &first, true, step_deadline(ret), &ret->conn, err) != BDFS_OK)
-                return err->status;
-        if (send_request(ret, o, err) != BDFS_OK ||
-            take_connect_ack(ret, ret_bad, err) != BDFS_OK) {
+        for (bool fresh = false;; fresh = true) {
+                bool reused;
+
+                *ret_bad = 0;
+                if (data_get(fs->pool, &first, fresh, step_deadline(ret), &ret->conn, err) !=
+                    BDFS_OK)
+                        return err->status;
+                reused = ret->conn->reused;
+                if (send_request(ret, o, err) == BDFS_OK &&
+                    take_connect_ack(ret, ret_bad, err) == BDFS_OK)
+                        return BDFS_OK;
                 block_writer_close(ret);
-                return err->status;
+                if (!reused || fresh || (err->status != BDFS_CLOSED && err->status != BDFS_IO))
+                        return err->status;
         }
-        return BDFS_OK;
 }
 
 void block_writer_close(struct block_writer *w)
 {
-        data_drop(w->conn); /* write connections are never used again */
+        if (w->ended)
+                data_put(w->fs->pool, w->conn);
+        else
+                data_drop(w->conn);
         w->conn = NULL;
 }
 
@@ -266,7 +275,10 @@ enum bdfs_status block_writer_finish(struct block_writer *w, struct bdfs_err *er
                 return err->status;
         w->lengths[(size_t)w->seqno % IN_FLIGHT_MAX] = 0;
         w->seqno++;
-        return block_writer_wait(w, err);
+        if (block_writer_wait(w, err) != BDFS_OK)
+                return err->status;
+        w->ended = !w->fs->hadoop; /* Apache's datanodes close after a write */
+        return BDFS_OK;
 }
 
 enum bdfs_status block_writer_heartbeat(struct block_writer *w, struct bdfs_err *err)

@@ -28,6 +28,7 @@ struct block_writer {
         size_t nodes_n;
         char nodes[PIPELINE_NODES_MAX][64]; /* ip:port, for texts */
         bool broken;
+        bool ended;             /* well: the connection may be used again */
 };
 
 struct block_writer_open {

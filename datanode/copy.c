@@ -47,7 +47,7 @@ static void describe(struct target *t, const Bdfs__CopyTarget *from)
         t->info.id = &t->id;
 }
 
-static enum bdfs_status open_pipeline(struct copy *c, struct wire_pool *pool,
+static enum bdfs_status open_pipeline(struct copy *c, struct pipeline_pool *pool,
                                       struct bdfs_err *err)
 {
         const Bdfs__CopyCommand *m = c->command;
@@ -86,7 +86,7 @@ static enum bdfs_status open_pipeline(struct copy *c, struct wire_pool *pool,
         op.stage = HADOOP__OP_WRITE_BLOCK_PROTO__BLOCK_CONSTRUCTION_STAGE__TRANSFER_FINALIZED;
         op.pipelinesize = (uint32_t)m->n_targets;
         op.requestedchecksum = &sum;
-        return pipeline_open(&c->pipeline, pool, &op, err);
+        return pipeline_open(&c->pipeline, pool, &op, true, err);
 }
 
 /* ---- its packets -------------------------------------------------------------------------- */
@@ -172,7 +172,7 @@ enum bdfs_status copy_block(struct datanode *dn, const Bdfs__CopyCommand *comman
                 rc = check(c, err);
         }
         if (rc == BDFS_OK)
-                rc = open_pipeline(c, &dn->pool, err);
+                rc = open_pipeline(c, &dn->pipelines, err);
         if (rc == BDFS_OK)
                 rc = send_all(c, err);
         pipeline_end(c->pipeline);

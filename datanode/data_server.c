@@ -98,8 +98,7 @@ static bool dispatch(struct data_conn *c, unsigned opcode, const ProtobufCMessag
         case TRANSFER_READ_BLOCK:
                 return send_block(c, (const Hadoop__OpReadBlockProto *)m);
         case TRANSFER_WRITE_BLOCK:
-                receive_block(c, (const Hadoop__OpWriteBlockProto *)m);
-                return false;
+                return receive_block(c, (const Hadoop__OpWriteBlockProto *)m);
         case TRANSFER_BLOCK_CHECKSUM:
                 return block_checksum(c, (const Hadoop__OpBlockChecksumProto *)m);
         case REPLICA_OP_PASS_FILE:
@@ -295,6 +294,9 @@ static void accept_run(void *arg)
 
                 if (rc == BDFS_CLOSED)
                         return;
+                if (a->kind == DATA_OWN)
+                        pipeline_pool_trim(&a->server->dn->pipelines,
+                                           os_mono_ms() - PIPELINE_KEEP_MS);
                 if (rc == BDFS_OK) {
                         rc = begin(a, sock, &peer, &err);
                         if (rc != BDFS_OK)

@@ -2,8 +2,8 @@
  * data_server.h - the data ports: listeners, connections, which operation goes where.
  *
  * One thread per connection, at most transfers_max; a connection above that is closed at once. An
- * operation that failed, or that was a write, ends its connection; after any other the next is
- * waited for, DATA_KEEP_MS.
+ * operation that failed ends its connection, and so does a write on the Hadoop port; after any
+ * other the next is waited for, DATA_KEEP_MS.
  *
  * The Unix socket speaks the same protocol, and passes descriptors (proto/replica_format.h).
  *

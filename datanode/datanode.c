@@ -157,6 +157,7 @@ enum bdfs_status datanode_start(struct datanode **ret, const struct datanode_con
         dn->conf = conf;
         dn->started_ms = os_mono_ms();
         wire_pool_init(&dn->pool);
+        pipeline_pool_init(&dn->pipelines, &dn->pool);
         rc = check_conf(conf, dn, err);
         if (rc == BDFS_OK)
                 rc = start_parts(dn, err);
@@ -182,6 +183,7 @@ void datanode_stop(struct datanode *dn)
                 namenode_link_free(dn->links[i]);
         dataset_close(dn->dataset);
         identity_free(dn->identity);
+        pipeline_pool_fini(&dn->pipelines);
         wire_pool_fini(&dn->pool);
         free(dn);
 }

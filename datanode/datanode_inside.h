@@ -11,6 +11,7 @@
 
 #include "datanode/datanode.h"
 #include "datanode/dataset.h"
+#include "datanode/pipeline.h"
 #include "datanode/wire.h"
 #include "net/identity.h"
 #include "net/token.h"
@@ -32,6 +33,7 @@ struct datanode {
         struct identity *identity;
         struct dataset *dataset;
         struct wire_pool pool;
+        struct pipeline_pool pipelines;
         struct data_server *server;
         struct datanode_ipc *ipc;
         struct scrubber *scrubber;

@@ -13,15 +13,21 @@ enum { QUEUE_ROOM = 1024 };
 #define ACK_BYTES_MAX (64 * KIB)
 
 struct pipeline {
-        struct os_sock *sock, *upstream;
-        struct replica *replica;
+        struct os_sock *sock;
         struct wire wire;
         char name[64];
         struct os_thread *thread;
         struct buf out; /* acks to send; the thread's */
+        bool reused;
+
+        struct pipeline *next; /* in the pool */
+        int64_t idle_since_ms;
 
         struct os_mutex lock;
         struct os_cond changed;
+        /* guarded by: lock, and never changed while an entry is without an answer */
+        struct os_sock *upstream;
+        struct replica *replica;
         /* guarded by: lock */
         struct pipeline_entry queue[QUEUE_ROOM];
         uint64_t added, answered; /* entries */
@@ -59,40 +65,91 @@ static enum bdfs_status send_op(struct pipeline *p, const Hadoop__OpWriteBlockPr
         return rc;
 }
 
-static enum bdfs_status target_addr(struct pipeline *p, const Hadoop__OpWriteBlockProto *op,
+/* "ip:port" of the first target, and its address. */
+static enum bdfs_status target_addr(const Hadoop__OpWriteBlockProto *op, char ret_name[64],
                                     struct os_addr *ret, struct bdfs_err *err)
 {
         const Hadoop__DatanodeIDProto *id = op->targets[0]->id;
 
-        (void)snprintf(p->name, sizeof(p->name), "%.45s:%u", id->ipaddr, id->xferport);
+        (void)snprintf(ret_name, 64, "%.45s:%u", id->ipaddr, id->xferport);
         if (strlen(id->ipaddr) >= sizeof(ret->host) || id->xferport == 0 || id->xferport > 65535)
-                return bdfs_fail(err, BDFS_INVALID, "target %s is no address", p->name);
+                return bdfs_fail(err, BDFS_INVALID, "target %s is no address", ret_name);
         memcpy(ret->host, id->ipaddr, strlen(id->ipaddr) + 1);
         ret->port = (uint16_t)id->xferport;
         return BDFS_OK;
 }
 
-enum bdfs_status pipeline_open(struct pipeline **ret, struct wire_pool *pool,
-                               const Hadoop__OpWriteBlockProto *op, struct bdfs_err *err)
+static enum bdfs_status pipeline_new(struct pipeline **ret, const char name[64],
+                                     const struct os_addr *addr, struct wire_pool *buffers,
+                                     int64_t deadline_ms, struct bdfs_err *err)
 {
         struct pipeline *p = calloc(1, sizeof(*p));
-        int64_t deadline_ms = os_mono_ms() + CONNECT_MS;
-        struct os_addr addr;
         enum bdfs_status rc;
 
-        BDFS_ASSERT(op->n_targets > 0);
         if (p == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "pipeline: out of memory");
         os_mutex_init(&p->lock);
         os_cond_init(&p->changed);
         buf_init(&p->out, ACK_BYTES_MAX);
-        rc = target_addr(p, op, &addr, err);
+        memcpy(p->name, name, sizeof(p->name));
+        rc = os_connect(&p->sock, addr, deadline_ms, err);
         if (rc == BDFS_OK)
-                rc = os_connect(&p->sock, &addr, deadline_ms, err);
+                rc = wire_init(&p->wire, p->sock, buffers, err);
         if (rc == BDFS_OK)
-                rc = wire_init(&p->wire, p->sock, pool, err);
-        if (rc == BDFS_OK)
-                rc = send_op(p, op, deadline_ms, err);
+                *ret = p;
+        else
+                pipeline_end(p);
+        return rc;
+}
+
+/* The latest idle one to this node, unless the node closed it. */
+static struct pipeline *take_idle(struct pipeline_pool *pool, const char *name)
+{
+        struct pipeline *p;
+
+        os_mutex_lock(&pool->lock);
+        for (struct pipeline **at = &pool->idle; (p = *at) != NULL; at = &p->next) {
+                if (strcmp(p->name, name) == 0) {
+                        *at = p->next;
+                        pool->idle_n--;
+                        break;
+                }
+        }
+        os_mutex_unlock(&pool->lock);
+        if (p != NULL && (os_mono_ms() - p->idle_since_ms > PIPELINE_KEEP_MS ||
+                          os_sock_wait_readable(p->sock, os_mono_ms()))) {
+                pipeline_end(p);
+                p = NULL;
+        }
+        if (p != NULL)
+                p->reused = true;
+        return p;
+}
+
+enum bdfs_status pipeline_open(struct pipeline **ret, struct pipeline_pool *pool,
+                               const Hadoop__OpWriteBlockProto *op, bool fresh,
+                               struct bdfs_err *err)
+{
+        int64_t deadline_ms = os_mono_ms() + CONNECT_MS;
+        struct pipeline *p = NULL;
+        struct os_addr addr;
+        char name[64];
+        enum bdfs_status rc;
+
+        BDFS_ASSERT(op->n_targets > 0);
+        rc = target_addr(op, name, &addr, err);
+        if (rc == BDFS_OK && !fresh)
+                p = take_idle(pool, name);
+        if (p != NULL && send_op(p, op, deadline_ms, err) != BDFS_OK) {
+                pipeline_end(p);
+                p = NULL;
+        }
+        if (p == NULL) {
+                if (rc == BDFS_OK)
+                        rc = pipeline_new(&p, name, &addr, pool->buffers, deadline_ms, err);
+                if (rc == BDFS_OK)
+                        rc = send_op(p, op, deadline_ms, err);
+        }
         if (rc != BDFS_OK) {
                 pipeline_end(p);
                 return bdfs_wrap(err, "next datanode");
@@ -100,6 +157,13 @@ enum bdfs_status pipeline_open(struct pipeline **ret, struct wire_pool *pool,
         *ret = p;
         return BDFS_OK;
 }
+
+bool pipeline_is_reused(const struct pipeline *p)
+{
+        return p->reused;
+}
+
+/* ---- ending, or keeping ------------------------------------------------------------------- */
 
 void pipeline_end(struct pipeline *p)
 {
@@ -119,6 +183,59 @@ void pipeline_end(struct pipeline *p)
         os_cond_fini(&p->changed);
         os_mutex_fini(&p->lock);
         free(p);
+}
+
+void pipeline_keep(struct pipeline_pool *pool, struct pipeline *p)
+{
+        bool full;
+
+        if (wire_left(&p->wire) > 0) { /* the next node said more than it should */
+                pipeline_end(p);
+                return;
+        }
+        p->idle_since_ms = os_mono_ms();
+        os_mutex_lock(&pool->lock);
+        full = pool->idle_n >= PIPELINE_KEEP_MAX;
+        if (!full) {
+                p->next = pool->idle;
+                pool->idle = p;
+                pool->idle_n++;
+        }
+        os_mutex_unlock(&pool->lock);
+        if (full)
+                pipeline_end(p);
+}
+
+void pipeline_pool_init(struct pipeline_pool *pool, struct wire_pool *buffers)
+{
+        *pool = (struct pipeline_pool){.buffers = buffers};
+        os_mutex_init(&pool->lock);
+}
+
+void pipeline_pool_trim(struct pipeline_pool *pool, int64_t idle_since_ms)
+{
+        struct pipeline **at = &pool->idle, *old;
+
+        os_mutex_lock(&pool->lock);
+        while (*at != NULL && (*at)->idle_since_ms >= idle_since_ms)
+                at = &(*at)->next;
+        old = *at; /* and all behind it, which are older */
+        *at = NULL;
+        for (struct pipeline *p = old; p != NULL; p = p->next)
+                pool->idle_n--;
+        os_mutex_unlock(&pool->lock);
+        while (old != NULL) {
+                struct pipeline *p = old;
+
+                old = p->next;
+                pipeline_end(p);
+        }
+}
+
+void pipeline_pool_fini(struct pipeline_pool *pool)
+{
+        pipeline_pool_trim(pool, INT64_MAX);
+        os_mutex_fini(&pool->lock);
 }
 
 const char *pipeline_name(const struct pipeline *p)
@@ -331,7 +448,9 @@ static void relay(void *arg)
 enum bdfs_status pipeline_relay(struct pipeline *p, struct os_sock *upstream,
                                 struct replica *replica, struct bdfs_err *err)
 {
+        os_mutex_lock(&p->lock); /* the thread takes it before it looks at the next entry */
         p->upstream = upstream;
         p->replica = replica;
-        return os_thread_start(&p->thread, "relay", relay, p, err);
+        os_mutex_unlock(&p->lock);
+        return p->thread != NULL ? BDFS_OK : os_thread_start(&p->thread, "relay", relay, p, err);
 }

@@ -7,8 +7,11 @@
  * next node's list. When the next node fails, the first packet without an ack is answered
  * [own status, ERROR] and nothing after it; pipeline_broken() says so.
  *
- * Owner:   the receiver's.
- * Threads: the receiver's calls; one thread of its own between pipeline_relay() and _end().
+ * After a write that ended well pipeline_keep() leaves connection and thread, idle, for the next
+ * write to the same node: of a small block they are most of the cost.
+ *
+ * Owner:   the receiver's until _end() or _keep(); an idle one the pool's.
+ * Threads: the receiver's calls; one thread of its own from the first pipeline_relay() to _end().
  * Errors:  by pipeline_open(): UNAVAILABLE or TIMEOUT when the next node cannot be reached; what
  *          the next node said otherwise.
  */
@@ -18,14 +21,32 @@
 #include "datanode/wire.h"
 #include "proto/transfer.h"
 
-struct pipeline;
+#define PIPELINE_KEEP_MS 2500 /* idle; the next node closes after DATA_KEEP_MS */
+#define PIPELINE_KEEP_MAX 64
 
-/* Connect to the first target of @op and send it the operation for the rest of them. */
-enum bdfs_status pipeline_open(struct pipeline **ret, struct wire_pool *pool,
-                               const Hadoop__OpWriteBlockProto *op, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
+struct pipeline;
+struct pipeline_pool {
+        struct wire_pool *buffers;
+        struct os_mutex lock;
+        struct pipeline *idle; /* guarded by: lock; the latest first */
+        size_t idle_n;         /* guarded by: lock */
+};
+void pipeline_pool_init(struct pipeline_pool *pool, struct wire_pool *buffers);
+/* End what has been idle since before @idle_since_ms. */
+void pipeline_pool_trim(struct pipeline_pool *pool, int64_t idle_since_ms);
+void pipeline_pool_fini(struct pipeline_pool *pool);
+
+/* Connect to the first target of @op, or take an idle connection to it unless @fresh, and send it
+ * the operation for the rest of them. */
+enum bdfs_status pipeline_open(struct pipeline **ret, struct pipeline_pool *pool,
+                               const Hadoop__OpWriteBlockProto *op, bool fresh,
+                               struct bdfs_err *err) BDFS_MUST_CHECK;
+/* It was idle before: the next node may have closed it meanwhile. */
+bool pipeline_is_reused(const struct pipeline *p);
 /* Stop relaying, close, free. NULL is fine. */
 void pipeline_end(struct pipeline *p);
+/* Everything was answered, and well: into the pool. */
+void pipeline_keep(struct pipeline_pool *pool, struct pipeline *p);
 const char *pipeline_name(const struct pipeline *p); /* "ip:port" of the next node */
 
 /* Wait for the reply to the operation, or to a transfer (DNTransferAck). A failure's status is in

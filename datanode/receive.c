@@ -35,6 +35,7 @@ struct receive {
         bool unused;   /* nothing was received: the replica may go */
 
         struct pipeline *down; /* NULL: this is the last node */
+        bool clean;            /* every packet was answered, and well */
         struct replica *replica;
         struct replica_writer *writer;
         struct buf out;
@@ -117,33 +118,57 @@ static void refuse(struct receive *r, const struct bdfs_err *why, const char *li
         log_info("write refused block=%" PRIu64 " error=%s", r->block, why->text);
 }
 
+static bool open_down(struct receive *r, bool fresh, char link[64])
+{
+        struct bdfs_err err;
+
+        if (pipeline_open(&r->down, &r->conn->dn->pipelines, r->op, fresh, &err) == BDFS_OK)
+                return true;
+        (void)snprintf(link, 64, "%.45s:%u", r->op->targets[0]->id->ipaddr,
+                       r->op->targets[0]->id->xferport);
+        refuse(r, &err, link);
+        return false;
+}
+
+/* The next node's word; once more by a new connection when it had closed the kept one. */
+static bool down_is_ready(struct receive *r, int64_t deadline_ms)
+{
+        char link[64] = "";
+        Hadoop__Status status;
+        struct bdfs_err err;
+        enum bdfs_status rc = pipeline_reply(r->down, deadline_ms, &status, link, &err);
+
+        if ((rc == BDFS_CLOSED || rc == BDFS_IO) && pipeline_is_reused(r->down)) {
+                pipeline_end(r->down);
+                r->down = NULL;
+                if (!open_down(r, true, link))
+                        return false;
+                rc = pipeline_reply(r->down, deadline_ms, &status, link, &err);
+        }
+        if (rc != BDFS_OK)
+                refuse(r, &err, link[0] != '\0' ? link : pipeline_name(r->down));
+        return rc == BDFS_OK;
+}
+
 /* The next node first, so that it sets up while we do. */
 static bool set_up(struct receive *r)
 {
         struct bdfs_err err;
         int64_t deadline_ms = os_mono_ms() + SETUP_MS * (int64_t)r->op->n_targets;
-        char link[64] = "";
-        Hadoop__Status status;
+        char link[64];
 
-        if (r->op->n_targets > 0 &&
-            pipeline_open(&r->down, &r->conn->dn->pool, r->op, &err) != BDFS_OK) {
-                (void)snprintf(link, sizeof(link), "%.45s:%u", r->op->targets[0]->id->ipaddr,
-                               r->op->targets[0]->id->xferport);
-                refuse(r, &err, link);
+        if (r->op->n_targets > 0 && !open_down(r, !r->acks, link))
                 return false;
-        }
         if (dataset_create(r->dataset, r->block, r->stamp, r->type, r->conn->sock, &r->replica,
                            &r->writer, &err) != BDFS_OK) {
                 refuse(r, &err, NULL);
                 return false;
         }
-        if (r->down != NULL && r->acks &&
-            pipeline_reply(r->down, deadline_ms, &status, link, &err) != BDFS_OK) {
-                refuse(r, &err, link[0] != '\0' ? link : pipeline_name(r->down));
+        if (r->down == NULL || !r->acks)
+                return true;
+        if (!down_is_ready(r, deadline_ms))
                 return false;
-        }
-        if (r->down != NULL && r->acks &&
-            pipeline_relay(r->down, r->conn->sock, r->replica, &err) != BDFS_OK) {
+        if (pipeline_relay(r->down, r->conn->sock, r->replica, &err) != BDFS_OK) {
                 refuse(r, &err, NULL);
                 return false;
         }
@@ -437,15 +462,16 @@ static void run(struct receive *r)
 
         if (whole && !r->acks)
                 finish_transfer(r);
-        else if (whole && r->down != NULL)
-                (void)pipeline_drain(r->down, os_mono_ms() + DATA_IDLE_MS); /* the relay answers */
+        else if (whole) /* the relay answers, if there is one */
+                r->clean = r->down == NULL ||
+                           pipeline_drain(r->down, os_mono_ms() + DATA_IDLE_MS);
         if (!whole && r->transfer)
                 refuse(r, &r->why, NULL);
         if (!whole)
                 data_conn_linger(r->conn);
 }
 
-void receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op)
+bool receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op)
 {
         struct receive r = {.conn = c, .op = op, .dataset = c->dn->dataset, .unused = true};
         struct bdfs_err err;
@@ -455,8 +481,12 @@ void receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op)
                 refuse(&r, &err, NULL);
         else if (set_up(&r))
                 run(&r);
-        pipeline_end(r.down);
+        if (r.clean && r.down != NULL)
+                pipeline_keep(&c->dn->pipelines, r.down);
+        else
+                pipeline_end(r.down);
         if (r.replica != NULL)
                 dataset_end(r.dataset, r.replica, r.writer, r.unused);
         buf_fini(&r.out);
+        return r.clean && c->listener != DATA_HADOOP; /* stock clients expect it to be closed */
 }

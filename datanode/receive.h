@@ -14,5 +14,5 @@
 #include "datanode/data_server.h"
 #include "proto/hadoop_data_transfer.pb-c.h"
 
-/* The connection ends after it. */
-void receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op);
+/* True: it ended well, and another operation may follow on the connection. */
+bool receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op);

@@ -501,9 +501,8 @@ static inline Hadoop__BlockOpResponseProto *read_reply(struct os_sock *s)
         return r;
 }
 
-/* A pipeline to a->nodes. The reply goes to @ret_reply. */
-static inline struct os_sock *write_open(struct fixture *f, const struct ask *a,
-                                         Hadoop__BlockOpResponseProto **ret_reply)
+/* Ask for a pipeline to a->nodes, by a connection to the first of them. */
+static inline void ask_write(struct fixture *f, const struct ask *a, struct os_sock *s)
 {
         Hadoop__OpWriteBlockProto op = HADOOP__OP_WRITE_BLOCK_PROTO__INIT;
         Hadoop__ChecksumProto sum = HADOOP__CHECKSUM_PROTO__INIT;
@@ -511,7 +510,6 @@ static inline struct os_sock *write_open(struct fixture *f, const struct ask *a,
         Hadoop__DatanodeIDProto ids[NODES_MAX];
         static char ip[] = "127.0.0.1", uuid[] = "u";
         struct header h;
-        struct os_sock *s = dial(f, a->nodes[0]);
 
         make_header(f, a, &h);
         sum.type = (Hadoop__ChecksumTypeProto)a->type;
@@ -533,9 +531,26 @@ static inline struct os_sock *write_open(struct fixture *f, const struct ask *a,
         op.requestedchecksum = &sum;
         send_op(s, TRANSFER_WRITE_BLOCK, &op.base);
         free_token(&h.token);
+}
+
+/* A pipeline to a->nodes. The reply goes to @ret_reply. */
+static inline struct os_sock *write_open(struct fixture *f, const struct ask *a,
+                                         Hadoop__BlockOpResponseProto **ret_reply)
+{
+        struct os_sock *s = dial(f, a->nodes[0]);
+
+        ask_write(f, a, s);
         if (ret_reply != NULL)
                 *ret_reply = read_reply(s);
         return s;
+}
+
+static inline void expect_reply_ok(Hadoop__BlockOpResponseProto *r)
+{
+        assert_non_null(r);
+        if (r->status != HADOOP__STATUS__SUCCESS)
+                fail_msg("write refused: %s", r->message != NULL ? r->message : "no text");
+        message_free(r);
 }
 
 static inline struct os_sock *write_open_ok(struct fixture *f, const struct ask *a)
@@ -543,10 +558,7 @@ static inline struct os_sock *write_open_ok(struct fixture *f, const struct ask 
         Hadoop__BlockOpResponseProto *r;
         struct os_sock *s = write_open(f, a, &r);
 
-        assert_non_null(r);
-        if (r->status != HADOOP__STATUS__SUCCESS)
-                fail_msg("write refused: %s", r->message != NULL ? r->message : "no text");
-        message_free(r);
+        expect_reply_ok(r);
         return s;
 }
 
@@ -609,11 +621,10 @@ static inline void expect_ack(struct os_sock *s, int64_t seqno, size_t nodes)
                 assert_int_equal(ack.reply[i], HADOOP__STATUS__SUCCESS);
 }
 
-/* Write a whole block in packets of @step bytes, and wait for every ack. */
-static inline void write_block(struct fixture *f, const struct ask *a, const uint8_t *data,
-                               size_t n, size_t step)
+/* A whole block in packets of @step bytes down an open pipeline; wait for every ack. */
+static inline void write_packets(struct os_sock *s, const struct ask *a, const uint8_t *data,
+                                 size_t n, size_t step)
 {
-        struct os_sock *s = write_open_ok(f, a);
         int64_t seqno = 0;
         size_t acked = 0;
 
@@ -630,6 +641,14 @@ static inline void write_block(struct fixture *f, const struct ask *a, const uin
         send_packet(s, a, &(struct packet){.offset = n, .seqno = seqno, .last = true});
         while ((int64_t)acked <= seqno)
                 expect_ack(s, (int64_t)acked++, a->nodes_n);
+}
+
+static inline void write_block(struct fixture *f, const struct ask *a, const uint8_t *data,
+                               size_t n, size_t step)
+{
+        struct os_sock *s = write_open_ok(f, a);
+
+        write_packets(s, a, data, n, step);
         os_sock_close(s);
 }
 
