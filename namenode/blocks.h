@@ -29,7 +29,7 @@ struct blocks;
         X(TOO_FEW_NODES, "fewer live datanodes than copies wanted")                      \
         X(NO_SPACE, "no datanode has room for another copy")                             \
         X(NODE_DEAD, "a datanode that held a copy is dead")                              \
-        X(COPY_PENDING, "a copy is being made")                                          \
+        X(COPY_PENDING, "a copy is missing and is being made")                           \
         X(REPLICA_CORRUPT, "a copy is corrupt and is kept until a good one replaced it") \
         X(NONE_REPORTED, "no live datanode has reported a copy")                         \
         X(SURPLUS, "more copies than wanted, one will be removed")                       \
