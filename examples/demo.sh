@@ -36,6 +36,7 @@ zcat /usr/share/dictd/gcide.dict.dz >"$words" || fail "dict-gcide is not there"
 [ "$(stat -c %s "$words")" -gt 30000000 ] || fail "the dictionary is too small"
 openssl enc -aes-128-ctr -pass pass:bdfs -nosalt -pbkdf2 </dev/zero 2>/dev/null |
         head -c 1073741824 >"$big"
+[ "$(stat -c %s "$big")" -eq 1073741824 ] || fail "there is no file of 1 GiB"
 done_ "$(stat -c %s "$words") and $(stat -c %s "$big") bytes"
 
 begin "start a namenode, three datanodes and three agents on loopback"

@@ -86,6 +86,7 @@ up --hadoop loopback --no-agents
 export HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop)
 openssl enc -aes-128-ctr -pass pass:bdfs -nosalt -pbkdf2 </dev/zero 2>/dev/null |
         head -c 1073741824 >"$work/big.bin"
+[ "$(stat -c %s "$work/big.bin")" -eq 1073741824 ] || fail "there is no file of 1 GiB"
 hdfs put "$work/big.bin" /big || fail "put of 1 GiB"
 hdfs cat /big | cmp - "$work/big.bin" || fail "1 GiB read back"
 echo "gohdfs: all commands, ${sizes// /,} bytes, alone and eight at once, replication 1 and 3, 1 GiB"
