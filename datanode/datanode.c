@@ -169,6 +169,16 @@ enum bdfs_status datanode_start(struct datanode **ret, const struct datanode_con
         return BDFS_OK;
 }
 
+static void log_counters(const struct datanode_counters *c)
+{
+        log_info("served passed_files=%" PRIuFAST64 " passed_bytes=%" PRIuFAST64 " unix_bytes=%"
+                 PRIuFAST64 " local_bytes=%" PRIuFAST64 " remote_bytes=%" PRIuFAST64
+                 " written_bytes=%" PRIuFAST64, atomic_load(&c->passed),
+                 atomic_load(&c->passed_bytes), atomic_load(&c->read_unix),
+                 atomic_load(&c->read_local), atomic_load(&c->read_remote),
+                 atomic_load(&c->written));
+}
+
 /* Nobody new, then those who write (their ends are reported), then the links. */
 void datanode_stop(struct datanode *dn)
 {
@@ -179,6 +189,8 @@ void datanode_stop(struct datanode *dn)
         scrubber_stop(dn->scrubber);
         datanode_ipc_stop(dn->ipc);
         data_server_stop(dn->server);
+        if (dn->server != NULL)
+                log_counters(&dn->counters);
         for (size_t i = 0; i < dn->links_n; i++)
                 namenode_link_free(dn->links[i]);
         dataset_close(dn->dataset);

@@ -22,7 +22,10 @@ struct namenode_link;
 struct scrubber;
 
 struct datanode_counters {
-        atomic_uint_fast64_t read_local, read_remote, written;
+        atomic_uint_fast64_t passed, passed_bytes; /* files by descriptor */
+        /* streamed: through the Unix socket, to this machine, to others */
+        atomic_uint_fast64_t read_unix, read_local, read_remote;
+        atomic_uint_fast64_t written;
         atomic_uint transfers; /* under way */
 };
 

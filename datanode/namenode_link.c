@@ -177,7 +177,8 @@ static void fill_heartbeat(struct namenode_link *l, Bdfs__HeartbeatRequest *q,
         q->digest = (ProtobufCBinaryData){.data = p->digest, .len = sizeof(p->digest)};
         q->log_next = p->next;
         q->has_bytes_read_local = q->has_bytes_read_remote = q->has_bytes_written = true;
-        q->bytes_read_local = atomic_load(&c->read_local);
+        q->bytes_read_local = atomic_load(&c->passed_bytes) + atomic_load(&c->read_unix) +
+                              atomic_load(&c->read_local);
         q->bytes_read_remote = atomic_load(&c->read_remote);
         q->bytes_written = atomic_load(&c->written);
 }

@@ -159,6 +159,10 @@ static void count(struct send *s, uint64_t bytes)
         struct datanode_counters *n = &s->conn->dn->counters;
         struct os_addr local, peer;
 
+        if (s->conn->listener == DATA_UNIX) {
+                atomic_fetch_add(&n->read_unix, bytes);
+                return;
+        }
         os_sock_addrs(s->conn->sock, &local, &peer);
         atomic_fetch_add(strcmp(local.host, peer.host) == 0 ? &n->read_local : &n->read_remote,
                          bytes);
@@ -245,8 +249,10 @@ bool send_file(struct data_conn *c, const Hadoop__OpReadBlockProto *op)
                 data_conn_refuse(c, &err, NULL);
         } else {
                 more = pass(c, f, &err);
-                if (more)
-                        atomic_fetch_add(&c->dn->counters.read_local, b.reader.view.length);
+                if (more) {
+                        atomic_fetch_add(&c->dn->counters.passed, 1);
+                        atomic_fetch_add(&c->dn->counters.passed_bytes, b.reader.view.length);
+                }
         }
         (void)os_file_close(f, NULL); /* only read */
         block_range_end(&b);

@@ -10,7 +10,7 @@
 #include "exec/record.h"
 
 #define REMOTE_BYTES ((size_t)512 * 1024)
-#define TAIL_BYTES_FIRST 128 /* past the end; doubled each time */
+#define GRID 512             /* what lies between is sent whole, for its checksum */
 #define MARK_BYTES 3         /* the first piece of a file is at least that long (exec/record.h) */
 
 struct input {
@@ -26,7 +26,7 @@ struct input {
         uint64_t not_local;         /* offset of a block that is not read here (any more) */
         struct bdfs_file *remote;   /* NULL: not needed yet */
         uint8_t *buffer;            /* of remote reads */
-        size_t tail_bytes;
+        uint64_t tail_bytes;        /* read past the end */
         bool ended;
 };
 
@@ -185,17 +185,24 @@ static enum bdfs_status read_remote(struct input *in, uint64_t at, bool few, siz
         return BDFS_OK;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
+/* Past the end a record ends soon: not a stretch of the grid too many, and of a long one at most a
+ * quarter. */
 static size_t remote_bytes(struct input *in, const Hadoop__LocatedBlockProto *b, uint64_t at,
                            bool few)
 {
-        uint64_t left = b->offset + b->b->numbytes - at, end = in->window.end;
-        size_t n = few ? in->tail_bytes : REMOTE_BYTES;
+        uint64_t left = b->offset + b->b->numbytes - at, n;
 
-        if (few && in->tail_bytes < REMOTE_BYTES)
-                in->tail_bytes *= 2;
-        if (!few && n > end - at)
-                n = (size_t)(end - at);
-        return n < left ? n : (size_t)left;
+        if (!few)
+                return (size_t)least(left, least(REMOTE_BYTES, in->window.end - at));
+        n = GRID - (at - b->offset) % GRID + in->tail_bytes / 4 / GRID * GRID;
+        n = least(left, least(REMOTE_BYTES, n));
+        in->tail_bytes += n;
+        return (size_t)n;
 }
 
 /* The bytes at the window's position. */
@@ -238,7 +245,6 @@ enum bdfs_status input_open(struct input **ret, const struct input_place *place,
         in->place = place;
         in->spec = spec;
         in->not_local = UINT64_MAX;
-        in->tail_bytes = TAIL_BYTES_FIRST;
         (void)snprintf(in->inode_path, sizeof(in->inode_path), "/.reserved/.inodes/%" PRIu64,
                        spec->inode);
         record_window_init(&in->window, spec->start, spec->start + spec->length);

@@ -91,6 +91,10 @@ for size in 512 4096; do
         done
 done
 size=512
+for file in empty one large; do
+        check words "$file" "tr ' ' '\n' | sort -s -t '	' -k1,1 | uniq -c" "tr ' ' '\n'" "uniq -c"
+        check grep "$file" "grep -a z" "grep -a z || [ \$? -eq 1 ]"
+done
 check sort lf "sort -s -t '	' -k1,1" cat cat # more maps than are merged at once
 for size in 4096 16384; do
         for file in lf lf_open crlf crlf_open crs mixed blank; do
