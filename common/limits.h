@@ -47,6 +47,15 @@
 #define DATANODE_STALE_MS 4000
 #define DATANODE_DEAD_MS 10000
 
+/* jobs */
+#define JOB_PARTS_MAX 10000
+#define JOB_FILES_MAX 1000                    /* shipped with one */
+#define AGENT_JOBS_MAX 1000
+#define AGENT_USER_JOBS_MAX 200               /* of them of one user */
+#define AGENT_USERS_MAX 1024
+#define AGENT_LIVE_MAX 4096                   /* attempts of a job that have not ended */
+#define AGENT_ENDED_MAX 1000000
+
 /* leases (DESIGN section 4) */
 #define LEASE_SOFT_MS 30000
 #define LEASE_HARD_MS 120000

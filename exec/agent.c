@@ -41,6 +41,7 @@ static void ended(struct agent *a, struct attempt *at)
         while (*p != at)
                 p = &(*p)->live_next;
         *p = at->live_next;
+        j->live_n--;
         BDFS_ASSERT(j->ended_n < j->ended_room);
         j->ended[j->ended_n++] = at;
         os_cond_broadcast(&a->changed);
@@ -59,6 +60,7 @@ static void work(void *arg)
                         log_debug("attempt done name=%s ms=%" PRId64, at->name, at->run_ms);
                 else
                         log_info("attempt failed name=%s reason=%s", at->name, at->text);
+                attempt_shrink(at);
                 ended(a, at);
         }
 }

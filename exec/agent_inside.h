@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "common/bytes.h"
+#include "common/limits.h"
 #include "exec/agent.h"
 #include "exec/input.h"
 #include "exec/scratch.h"
@@ -18,8 +19,6 @@
 #include "net/rpc_server.h"
 #include "proto/bdfs_agent.pb-c.h"
 
-#define AGENT_USERS_MAX 1024
-#define AGENT_FILES_MAX 1000 /* shipped with one job */
 #define ATTEMPT_NAME_BYTES 64
 #define ATTEMPT_TAIL_BYTES 4096 /* of stderr, in a report */
 
@@ -34,8 +33,10 @@ struct attempt {
         struct agent_job *job;
         struct attempt *next;    /* in the queue; guarded by: lock */
         struct attempt *live_next; /* of the job's that have not ended; guarded by: lock */
-        Bdfs__StartAttemptRequest *request; /* unpacked anew; message_free() */
-        struct input_piece *pieces;
+        bool reduce;
+        uint32_t task, number;   /* the number'th attempt of the task */
+        Bdfs__StartAttemptRequest *request; /* unpacked anew; message_free(); NULL: ended */
+        struct input_piece *pieces;         /* NULL: ended */
         char name[ATTEMPT_NAME_BYTES];      /* attempt_<13>_<4>_m_000000_0 */
         struct attempt_counts counts;
         int64_t started_ms;      /* 0: waits; guarded by: lock */
@@ -45,7 +46,7 @@ struct attempt {
         Bdfs__AttemptReason reason;
         uint32_t fetch_map;
         char text[512];
-        uint8_t tail[ATTEMPT_TAIL_BYTES];
+        uint8_t *tail;
         size_t tail_n;
 };
 
@@ -64,6 +65,7 @@ struct agent_job {
         int64_t doubted_ms;      /* when it began to be missed; 0: it is not; guarded by: lock */
         int64_t staging_ms;      /* the staging directory's time then; the reaper's alone */
         struct attempt *live;    /* guarded by: lock */
+        size_t live_n;           /* guarded by: lock */
         struct attempt **ended;  /* in the order in which they ended; guarded by: lock */
         size_t ended_n, ended_room;
 };
@@ -108,6 +110,8 @@ enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
 enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
                                struct agent_job **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 void agent_job_put(struct agent_job *j);
+/* What an attempt needs no more when it has ended; the rest is for reports. */
+void attempt_shrink(struct attempt *at);
 void agent_job_seen(struct agent_job *j); /* its driver lives */
 /* Take it out of the table, end its tasks, wait for them, remove what it left here. */
 void agent_job_end(struct agent_job *j);

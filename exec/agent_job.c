@@ -26,10 +26,18 @@ bool agent_job_id_ok(const char *id)
 
 /* ---- begin -------------------------------------------------------------------------------- */
 
-static void attempt_free(struct attempt *at)
+void attempt_shrink(struct attempt *at)
 {
         message_free(at->request);
+        at->request = NULL;
         free(at->pieces);
+        at->pieces = NULL;
+}
+
+static void attempt_free(struct attempt *at)
+{
+        attempt_shrink(at);
+        free(at->tail);
         free(at);
 }
 
@@ -62,28 +70,37 @@ static enum bdfs_status check_begin(const Bdfs__BeginJobRequest *q, struct bdfs_
 {
         if (!agent_job_id_ok(q->job))
                 return bdfs_fail(err, BDFS_INVALID, "%s is no id of a job", q->job);
-        if (q->n_files > AGENT_FILES_MAX)
+        if (q->n_files > JOB_FILES_MAX)
                 return bdfs_fail(err, BDFS_LIMIT, "%zu shipped files, at most %d", q->n_files,
-                                 AGENT_FILES_MAX);
+                                 JOB_FILES_MAX);
+        if (q->reduces > JOB_PARTS_MAX)
+                return bdfs_fail(err, BDFS_LIMIT, "%u parts, at most %d", q->reduces,
+                                 JOB_PARTS_MAX);
         if ((q->reduce == NULL) != (q->reduces == 0))
                 return bdfs_fail(err, BDFS_INVALID, "reducers without a command, or the reverse");
         return BDFS_OK;
 }
 
-/* Enter it in the table, unless there is one of that name. */
-static bool enter(struct agent *a, struct agent_job *j)
+/* Enter it in the table, unless there is one of that name, or there are enough. */
+static enum bdfs_status enter(struct agent *a, struct agent_job *j, struct bdfs_err *err)
 {
+        unsigned n = 0, of_user = 0;
         AUTO_LOCK(&a->lock);
 
         for (const struct agent_job *i = a->jobs; i != NULL; i = i->next) {
                 if (strcmp(i->id, j->id) == 0)
-                        return false;
+                        return bdfs_fail(err, BDFS_EXISTS, "there is a job %s", j->id);
+                n++;
+                of_user += strcmp(i->user, j->user) == 0;
         }
         if (a->stop)
-                return false;
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "the agent stops");
+        if (n >= AGENT_JOBS_MAX || of_user >= AGENT_USER_JOBS_MAX)
+                return bdfs_fail(err, BDFS_LIMIT, "%u jobs run here, %u of them %s's", n, of_user,
+                                 j->user);
         j->next = a->jobs;
         a->jobs = j;
-        return true;
+        return BDFS_OK;
 }
 
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
@@ -108,15 +125,12 @@ enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
         (void)snprintf(j->user, sizeof(j->user), "%s", caller->user);
         j->request = copy_message(&request->base, err);
         if (j->request == NULL || agent_user_of(a, caller, &j->runs_as, err) != BDFS_OK ||
-            agent_user_connect(a, j->user, &j->fs, err) != BDFS_OK) {
+            agent_user_connect(a, j->user, &j->fs, err) != BDFS_OK ||
+            enter(a, j, err) != BDFS_OK) {
                 job_free(j);
                 return err->status;
         }
-        if (!enter(a, j)) {
-                job_free(j);
-                return bdfs_fail(err, BDFS_EXISTS, "there is a job %s", request->job);
-        }
-        if (scratch_job_make(a->scratch, j->id, &j->runs_as, &j->dirs, err) != BDFS_OK) {
+        if (scratch_job_make(a->scratch, j->id, j->user, &j->runs_as, &j->dirs, err) != BDFS_OK) {
                 agent_job_end(j);
                 return err->status;
         }
@@ -169,10 +183,11 @@ void agent_job_seen(struct agent_job *j)
         seen(j);
 }
 
-static void name_attempt(struct attempt *at)
+static void name_attempt(struct attempt *at, const Bdfs__StartAttemptRequest *q)
 {
-        const Bdfs__StartAttemptRequest *q = at->request;
-
+        at->reduce = q->reduce;
+        at->task = q->task;
+        at->number = q->attempt;
         (void)snprintf(at->name, sizeof(at->name), "attempt_%s_%c_%06u_%u", at->job->id + 4,
                        q->reduce ? 'r' : 'm', q->task, q->attempt);
 }
@@ -200,28 +215,28 @@ static enum bdfs_status attempt_new(struct agent_job *j, const Bdfs__StartAttemp
 
                 at->pieces[i] = (struct input_piece){p->offset, p->length, p->block, p->stamp};
         }
-        name_attempt(at);
+        name_attempt(at, request);
         *ret = at;
         return BDFS_OK;
 }
 
 /* Room for one more that ends, so that ending cannot fail. With the lock held. */
-static bool room_to_end(struct agent_job *j)
+static enum bdfs_status room_to_end(struct agent_job *j, struct bdfs_err *err)
 {
-        size_t live = 0, room;
+        size_t room = 2 * j->ended_room + j->live_n + 16;
         struct attempt **more;
 
-        for (const struct attempt *i = j->live; i != NULL; i = i->live_next)
-                live++;
-        if (j->ended_n + live + 1 <= j->ended_room)
-                return true;
-        room = 2 * j->ended_room + live + 16;
+        if (j->live_n >= AGENT_LIVE_MAX || j->ended_n >= AGENT_ENDED_MAX)
+                return bdfs_fail(err, BDFS_LIMIT, "%s has %zu attempts here, and had %zu", j->id,
+                                 j->live_n, j->ended_n);
+        if (j->ended_n + j->live_n + 1 <= j->ended_room)
+                return BDFS_OK;
         more = realloc(j->ended, room * sizeof(struct attempt *));
         if (more == NULL)
-                return false;
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for an attempt");
         j->ended = more;
         j->ended_room = room;
-        return true;
+        return BDFS_OK;
 }
 
 static bool makes_sense(const struct agent_job *j, const Bdfs__StartAttemptRequest *q)
@@ -240,8 +255,7 @@ static bool makes_sense(const struct agent_job *j, const Bdfs__StartAttemptReque
 
 static bool is_it(const struct attempt *at, const Bdfs__StartAttemptRequest *q)
 {
-        return at->request->reduce == q->reduce && at->request->task == q->task &&
-               at->request->attempt == q->attempt;
+        return at->reduce == q->reduce && at->task == q->task && at->number == q->attempt;
 }
 
 /* With the lock held. */
@@ -274,11 +288,16 @@ enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequ
                 attempt_free(at);
                 return BDFS_OK;
         }
-        if (a->stop || atomic_load(&j->over) || !room_to_end(j)) {
+        if (a->stop || atomic_load(&j->over)) {
                 attempt_free(at);
                 return bdfs_fail(err, BDFS_NOT_FOUND, "job %s is over", j->id);
         }
+        if (room_to_end(j, err) != BDFS_OK) {
+                attempt_free(at);
+                return err->status;
+        }
         j->refs++;
+        j->live_n++;
         at->live_next = j->live;
         j->live = at;
         *a->queue_end = at;
@@ -318,6 +337,7 @@ static void drop_waiting(struct agent_job *j, struct attempt **ret_dropped)
                 while (*l != at)
                         l = &(*l)->live_next;
                 *l = at->live_next;
+                j->live_n--;
                 at->next = *ret_dropped;
                 *ret_dropped = at;
                 j->refs--;

@@ -119,9 +119,9 @@ static void report_counts(struct attempt *at, Bdfs__AttemptReport *r)
 static void report_attempt(struct attempt *at, bool over, Bdfs__AttemptReport *r)
 {
         bdfs__attempt_report__init(r);
-        r->reduce = at->request->reduce;
-        r->task = at->request->task;
-        r->attempt = at->request->attempt;
+        r->reduce = at->reduce;
+        r->task = at->task;
+        r->attempt = at->number;
         r->state = over            ? at->succeeded ? BDFS__ATTEMPT_STATE__ATTEMPT_SUCCEEDED
                                                    : BDFS__ATTEMPT_STATE__ATTEMPT_FAILED
                    : at->started_ms != 0 ? BDFS__ATTEMPT_STATE__ATTEMPT_RUNNING
@@ -150,14 +150,12 @@ static void answer_poll(struct agent_job *j, size_t seen, struct rpc_call *call)
         Bdfs__PollResponse r = BDFS__POLL_RESPONSE__INIT;
         Bdfs__AttemptReport *reports;
         struct bdfs_err err;
-        size_t n = 0;
+        size_t n;
 
         os_mutex_lock(&a->lock);
-        for (const struct attempt *at = j->live; at != NULL; at = at->live_next)
-                n++;
         if (seen > j->ended_n)
                 seen = j->ended_n;
-        n += j->ended_n - seen;
+        n = j->live_n + j->ended_n - seen;
         reports = calloc(n + 1, sizeof(*reports));
         r.reports = calloc(n + 1, sizeof(*r.reports));
         for (size_t i = seen; reports != NULL && i < j->ended_n; i++)

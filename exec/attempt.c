@@ -164,7 +164,9 @@ static void keep_log(struct run *r)
         struct bdfs_err err;
 
         if (!at->succeeded)
-                at->tail_n = task_log_last(&r->log, TAIL_LINES, at->tail, sizeof(at->tail));
+                at->tail = malloc(ATTEMPT_TAIL_BYTES);
+        if (at->tail != NULL)
+                at->tail_n = task_log_last(&r->log, TAIL_LINES, at->tail, ATTEMPT_TAIL_BYTES);
         if (r->log.total == 0)
                 return;
         task_log_text(&r->log, &text);

@@ -10,11 +10,11 @@
 #include "client/cli_item.h"
 #include "client/cmd_job.h"
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "exec/job_logs.h"
 #include "exec/job_print.h"
 
 #define EXIT_KILLED 9
-#define REDUCES_MAX 10000
 
 /* Set by a signal; a second one ends the program as it always would. */
 static volatile sig_atomic_t interrupted;
@@ -85,7 +85,7 @@ static const char *take_option(struct request *q, int option, const char *value,
         case 'r': q->reduce = value; return NULL;
         case 'n':
                 q->has_reduces = true;
-                return cli_number(value, 1, REDUCES_MAX, false, &q->reduces)
+                return cli_number(value, 1, JOB_PARTS_MAX, false, &q->reduces)
                                ? NULL
                                : "-n wants a number from 1 to 10000";
         default: return "unknown option, or one without its value";

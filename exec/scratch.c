@@ -223,8 +223,9 @@ const char *scratch_dir(const struct scratch *s)
 
 /* ---- a job -------------------------------------------------------------------------------- */
 
-enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const struct task_user *user,
-                                  struct scratch_job *ret, struct bdfs_err *err)
+enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const char *owner,
+                                  const struct task_user *user, struct scratch_job *ret,
+                                  struct bdfs_err *err)
 {
         char files[PATH_MAX + 8];
 
@@ -232,6 +233,8 @@ enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const stru
         (void)snprintf(ret->logs, sizeof(ret->logs), "%s/logs/%s", s->dir, job);
         (void)snprintf(ret->work, sizeof(ret->work), "%s/%s", s->work, job);
         (void)snprintf(files, sizeof(files), "%s/files", ret->work);
+        if (scratch_logs_taken(ret, owner))
+                return bdfs_fail(err, BDFS_EXISTS, "there was a job %s, of somebody else", job);
         if (make_dir(ret->dir, 0700, err) == BDFS_OK &&
             make_dir(ret->work, user->change ? 0711 : 0700, err) == BDFS_OK &&
             make_dir(files, user->change ? 0710 : 0700, err) == BDFS_OK) {

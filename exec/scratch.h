@@ -36,8 +36,10 @@ struct scratch_job {
         char work[PATH_MAX];  /* WORK/JOB */
         char logs[PATH_MAX];  /* SCRATCH/logs/JOB, made with the first log */
 };
-enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const struct task_user *user,
-                                  struct scratch_job *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* @owner: whose job it is; its tasks run as @user. EXISTS: there are somebody else's logs of it. */
+enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const char *owner,
+                                  const struct task_user *user, struct scratch_job *ret,
+                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 void scratch_job_remove(struct scratch_job *j);
 
 /* Bytes of the shipped file @name at @offset; made with the first, which begins at 0. It belongs
@@ -64,5 +66,6 @@ typedef enum bdfs_status scratch_log_each(void *arg, const char *attempt, const 
 enum bdfs_status scratch_logs(struct scratch *s, const char *job, const char *attempt,
                               const char *user, scratch_log_each *each, void *arg,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
+bool scratch_logs_taken(const struct scratch_job *j, const char *user); /* they are another's */
 /* Only the newest @keep jobs' logs stay. */
 void scratch_logs_trim(struct scratch *s, size_t keep);

@@ -73,6 +73,11 @@ static bool belongs(const char *dir, const char *user)
         return user == NULL || strcmp(found, user) == 0;
 }
 
+bool scratch_logs_taken(const struct scratch_job *j, const char *user)
+{
+        return access(j->logs, F_OK) == 0 && !belongs(j->logs, user);
+}
+
 enum bdfs_status scratch_logs(struct scratch *s, const char *job, const char *attempt,
                               const char *user, scratch_log_each *each, void *arg,
                               struct bdfs_err *err)

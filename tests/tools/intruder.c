@@ -6,19 +6,14 @@
  * As root it becomes OWNER (a user of the host), makes a file of mode 0600 and hands its located
  * block, token and all, to a process of INTRUDER. Prints a line per attempt; exit 1 if one worked.
  */
-#include <grp.h>
-#include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "client/block_reader.h"
 #include "client/block_writer.h"
 #include "client/locate.h"
 #include "proto/bdfs_cluster.pb-c.h"
 #include "proto/ipc.h"
+#include "tests/tools/intruder_kit.h"
 
 #define FILE_PATH "/intruder/secret"
 #define FILE_BYTES 3000
@@ -26,48 +21,6 @@
 struct ports {
         struct os_addr nn[2], dn[2]; /* own, Hadoop */
 };
-
-static unsigned failures;
-
-static void attempt(const char *what, bool refused, const char *how)
-{
-        (void)printf("%-8s %s%s%s\n", refused ? "refused" : "WORKED", what,
-                     how[0] == '\0' ? "" : ": ", how);
-        failures += !refused;
-}
-
-/* What must go on working, so that a refusal means something. */
-static void allowed(const char *what, bool worked, const char *why)
-{
-        (void)printf("%-8s %s%s%s\n", worked ? "works" : "FAILED", what, worked ? "" : ": ",
-                     worked ? "" : why);
-        failures += !worked;
-}
-
-static void become(const char *user)
-{
-        const struct passwd *p = getpwnam(user);
-
-        if (p == NULL || initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 ||
-            setuid(p->pw_uid) != 0) {
-                perror(user);
-                exit(2);
-        }
-        (void)unsetenv("HADOOP_USER_NAME");
-}
-
-static struct bdfs *connect_as(const char *conf, const char *user)
-{
-        struct bdfs_options options = {.conf = conf, .user = user, .timeout_ms = 10000};
-        struct bdfs *fs;
-        struct bdfs_err err;
-
-        if (bdfs_connect(&fs, &options, &err) != BDFS_OK) {
-                (void)fprintf(stderr, "intruder: %s\n", err.text);
-                exit(2);
-        }
-        return fs;
-}
 
 /* ---- what the owner does ---- */
 

@@ -70,7 +70,7 @@ static void an_attempt_has_its_files_and_a_place_of_its_own(void **state)
         int fd;
 
         (void)state;
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         assert_int_equal(scratch_put_file(&j, &self, "a.sh", 0, "first ", 6, &err), BDFS_OK);
         assert_int_equal(scratch_put_file(&j, &self, "a.sh", 6, "second", 6, &err), BDFS_OK);
         assert_int_equal(scratch_put_file(&j, &self, "b", 0, "", 0, &err), BDFS_OK);
@@ -100,7 +100,7 @@ static void names_that_lead_elsewhere_are_refused(void **state)
         struct bdfs_err err;
 
         (void)state;
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 char *file = (char *)(uintptr_t)names[i], attempt[PATH_MAX];
 
@@ -152,7 +152,7 @@ static void what_an_earlier_run_left_is_removed_at_start(void **state)
         struct bdfs_err err;
 
         (void)state;
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         put(path("scratch/jobs/" JOB "/m000000_0"), "left");
         free(s); /* as a crash would */
         s = open_scratch(false);
@@ -169,7 +169,7 @@ static void work_goes_where_others_can_follow(void **state)
 
         (void)state;
         s = open_scratch(true); /* dir is closed to others */
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         assert_int_equal(strncmp(j.work, "/tmp/bdfs-agent-", 16), 0);
         assert_true(is_there(path("scratch/work-is")));
         free(s); /* as a crash would */
@@ -179,7 +179,7 @@ static void work_goes_where_others_can_follow(void **state)
         assert_false(is_there(path("scratch/work-is")));
         assert_int_equal(chmod(dir, 0711), 0);
         s = open_scratch(true);
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         assert_non_null(strstr(j.work, "/scratch/work/"));
         scratch_job_remove(&j);
         scratch_close(s);
@@ -206,7 +206,7 @@ static void logs_outlive_their_job_and_belong_to_its_user(void **state)
         unsigned n = 0;
 
         (void)state;
-        assert_int_equal(scratch_job_make(s, JOB, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         assert_int_equal(scratch_log_write(&j, "alice", ATTEMPT, "text", 4, NULL, 0, &err),
                          BDFS_OK);
         assert_int_equal(scratch_log_write(&j, "alice", "attempt_2", "text", 4, "end", 3, &err),
