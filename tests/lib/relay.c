@@ -82,7 +82,7 @@ static void side_run(void *arg)
         struct os_sock *to = s->from_client ? l->server : l->client;
         uint8_t bytes[READ_BYTES];
         struct buf out;
-        size_t n;
+        size_t n = 1;
 
         buf_init(&out, 0);
         while (os_sock_read_some(from, bytes, sizeof(bytes), &n, OS_FOREVER, NULL) == BDFS_OK &&
@@ -96,8 +96,11 @@ static void side_run(void *arg)
                     os_sock_write(to, out.data, out.n, OS_FOREVER, NULL) != BDFS_OK)
                         break;
         }
-        os_sock_shutdown(from);
-        os_sock_shutdown(to);
+        /* Who has written a block may close that half, and wait for the last ack. */
+        if (n > 0 || !s->from_client || !l->relay->data) {
+                os_sock_shutdown(from);
+                os_sock_shutdown(to);
+        }
         buf_fini(&out);
         buf_fini(&s->in);
         free(s);

@@ -17,7 +17,8 @@
 enum {
         CALLS_MAX = 1024,          /* open on one connection */
         RELAYS_MAX = 256,
-        REFUSALS_MAX = 8,          /* vectors of those: a real namenode adds a stack trace */
+        REFUSALS_MAX = 8,          /* vectors by class: a real namenode adds a stack trace */
+        SHAPES_MAX = 3,            /* vectors of one call's answers */
 };
 
 struct capture;
@@ -29,13 +30,20 @@ struct relay {                     /* a port of ours and whom it stands for */
         bool data;                 /* a data port; else IPC */
 };
 
+struct seen_call {                 /* what there are vectors of */
+        uint32_t shapes[SHAPES_MAX]; /* CRC of which fields there are, in request and answer */
+        size_t shapes_n;
+        bool refused;
+};
+
 struct capture {
         struct os_mutex lock;
         struct relay relays[RELAYS_MAX];
         size_t relays_n;
         unsigned links;
         FILE *vectors;
-        bool calls_seen[METHOD_COUNT], ops_seen[256][2]; /* the latter by refused */
+        struct seen_call calls_seen[METHOD_COUNT];
+        bool ops_seen[256][2];     /* by refused */
         uint32_t refusals[REFUSALS_MAX];                 /* CRC of their classes */
         size_t refusals_n;
 };
@@ -79,6 +87,13 @@ static inline bool side_by_frame(const struct side *s)
 
 /* Decode and print what is whole of s->in. For side_by_frame(), what goes on is added to @out. */
 void side_decode(struct side *s, struct buf *out);
+
+/* An exchange that may become a vector of c->vectors. */
+struct ipc_response;
+void vector_call(struct capture *c, const struct method *m, const struct buf *request,
+                 const struct buf *answer, const struct ipc_response *r);
+void vector_op(struct capture *c, unsigned op, bool refused, const struct buf *request,
+               const struct buf *reply);
 
 /* Take connections of @r for ever. */
 void relay_serve(struct relay *r);

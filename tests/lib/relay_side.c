@@ -5,16 +5,10 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/crc.h"
 #include "proto/frame.h"
 #include "proto/hadoop_hdfs.pb-c.h"
 #include "proto/ipc.h"
 #include "proto/message.h"
-
-enum {
-        VECTOR_BYTES_MAX = 4000,
-        HEX_BYTES_A_LINE = 40,
-};
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
@@ -40,47 +34,6 @@ static void lost(struct side *s, const char *why)
 {
         say(s, "?", NULL, why);
         s->state = SIDE_LOST;
-}
-
-static void put_hex(FILE *to, const struct buf *b)
-{
-        for (size_t i = 0; i < b->n; i++) {
-                if (i % HEX_BYTES_A_LINE == 0)
-                        (void)fputs(i == 0 ? "         \"" : "\"\n         \"", to);
-                (void)fprintf(to, "%02x", b->data[i]);
-        }
-        (void)fputs(b->n == 0 ? "         \"\"" : "\"", to);
-}
-
-/* Was there a vector of a refusal of this class, or enough of them? */
-static bool refusal_seen(struct capture *c, const struct ipc_response *r)
-{
-        uint32_t crc = crc_of(CRC_CRC32C, 0, r->java_class.at, r->java_class.n);
-        AUTO_LOCK(&c->lock);
-
-        for (size_t i = 0; i < c->refusals_n; i++)
-                if (c->refusals[i] == crc)
-                        return true;
-        if (c->refusals_n == REFUSALS_MAX)
-                return true;
-        c->refusals[c->refusals_n++] = crc;
-        return false;
-}
-
-static void put_vector(struct capture *c, const char *kind, const char *name,
-                       bool *seen, const struct buf *request, const struct buf *answer)
-{
-        AUTO_LOCK(&c->lock);
-        if (c->vectors == NULL || *seen || request->n > VECTOR_BYTES_MAX ||
-            answer->n > VECTOR_BYTES_MAX)
-                return;
-        *seen = true;
-        (void)fprintf(c->vectors, "%s(%s,\n", kind, name);
-        put_hex(c->vectors, request);
-        (void)fputs(",\n", c->vectors);
-        put_hex(c->vectors, answer);
-        (void)fputs(")\n", c->vectors);
-        (void)fflush(c->vectors);
 }
 
 /* ---- addresses in answers ------------------------------------------------------------------- */
@@ -219,12 +172,7 @@ static void on_answer(struct side *s, const uint8_t *frame, size_t n, struct buf
         os_mutex_lock(&l->lock);
         call = call_find(l, r.call_id, true);
         if (call != NULL) {
-                bool refused_seen = r.status != IPC_SUCCESS && refusal_seen(c, &r);
-
-                put_vector(c, "CAPTURED_CALL", call->method->name,
-                           r.status != IPC_SUCCESS ? &refused_seen
-                                                   : &c->calls_seen[call->method->id],
-                           &call->frame, &plain);
+                vector_call(c, call->method, &call->frame, &plain, &r);
                 call->used = false;
         }
         os_mutex_unlock(&l->lock);
@@ -306,8 +254,7 @@ static void after_reply(struct side *s, const Hadoop__BlockOpResponseProto *repl
         bool refused = reply->status != HADOOP__STATUS__SUCCESS;
         AUTO_LOCK(&l->lock);
 
-        put_vector(c, "CAPTURED_OP", transfer_op_name(l->op), &c->ops_seen[l->op][refused],
-                   &l->op_bytes, &plain);
+        vector_op(c, l->op, refused, &l->op_bytes, &plain);
         if (!refused && l->op == TRANSFER_WRITE_BLOCK)
                 s->state = SIDE_ACK;
         else if (!refused && l->op == TRANSFER_READ_BLOCK)

@@ -6,8 +6,9 @@
  * Listens on 127.0.0.1:PORT (0: any; the port is the first line on stdout), passes everything on
  * to the namenode at HOST:PORT and prints both directions, a line a message. Datanodes' addresses
  * in answers are replaced by ports of its own, so that what goes to their data and IPC ports is
- * seen too. VECTORS gets, for each call and operation, the first exchange that went well and the
- * first that was refused, as rows of tests/vectors/hdfs_captured.h. Ends when it is killed.
+ * seen too. VECTORS gets, as rows of tests/vectors/hdfs_captured*.h, the first exchange of each
+ * shape of each call that went well, some that were refused, and of each operation the first of
+ * both. Ends when it is killed.
  *
  *   123 > getFileInfo {src: "/x"}              connection 123, client to server
  *   123 < getFileInfo java.io.IOException: ..  and the answer

@@ -20,6 +20,8 @@ struct captured {
 #define CAPTURED_OP(name, operation, reply)
 static const struct captured calls[] = {
 #include "tests/vectors/hdfs_captured.h"
+#include "tests/vectors/hdfs_captured_calls.h"
+#include "tests/vectors/hdfs_captured_clients.h"
 };
 #undef CAPTURED_CALL
 #undef CAPTURED_OP
@@ -28,6 +30,8 @@ static const struct captured calls[] = {
 #define CAPTURED_OP(name, operation, reply) {#name, operation, reply},
 static const struct captured ops[] = {
 #include "tests/vectors/hdfs_captured.h"
+#include "tests/vectors/hdfs_captured_calls.h"
+#include "tests/vectors/hdfs_captured_clients.h"
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
