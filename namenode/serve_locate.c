@@ -409,6 +409,53 @@ static void report_bad_blocks(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
+/* The file under g->path that uses @block; NULL: there is none. *ret_ok false: no memory. */
+static char *corrupt_file(struct reading *g, uint64_t block, bool *ret_ok)
+{
+        struct block_ref ref;
+        struct bdfs_err err;
+        struct buf text;
+        char *file = NULL;
+        size_t refs;
+
+        buf_init(&text, 0);
+        if (ns_block_files(g->t, block, &ref, 1, &refs, &err) == BDFS_OK && refs > 0 &&
+            ns_path(g->t, ref.inode, &text, &err) == BDFS_OK) { /* else deleted meanwhile */
+                struct path path = {(const char *)text.data, text.n};
+                bool under = path_under(&path, &g->path);
+
+                buf_u8(&text, 0);
+                if (under && !text.bad)
+                        file = describe_text(&g->d, (const char *)text.data);
+                *ret_ok = !text.bad && (!under || file != NULL);
+        }
+        buf_fini(&text);
+        return file;
+}
+
+/* A page of files whose blocks come after *after; an empty one means that there are no more. */
+static bool corrupt_page(struct reading *g, uint64_t *after, Hadoop__CorruptFileBlocksProto *ret)
+{
+        uint64_t bad[CORRUPT_PAGE];
+        size_t n = CORRUPT_PAGE;
+        bool ok = true;
+
+        ret->files = describe_alloc(&g->d, CORRUPT_PAGE * sizeof(*ret->files));
+        if (ret->files == NULL)
+                return false;
+        while (ok && n == CORRUPT_PAGE && ret->n_files == 0) {
+                n = blocks_bad(g->nn->blocks, *after, bad, CORRUPT_PAGE);
+                for (size_t i = 0; ok && i < n; i++) {
+                        char *file = corrupt_file(g, bad[i], &ok);
+
+                        *after = bad[i];
+                        if (file != NULL)
+                                ret->files[ret->n_files++] = file;
+                }
+        }
+        return ok;
+}
+
 static void list_corrupt(void *context, struct rpc_call *call)
 {
         const Hadoop__ListCorruptFileBlocksRequestProto *q = (const void *)call->request;
@@ -416,40 +463,19 @@ static void list_corrupt(void *context, struct rpc_call *call)
                 HADOOP__LIST_CORRUPT_FILE_BLOCKS_RESPONSE_PROTO__INIT;
         Hadoop__CorruptFileBlocksProto c = HADOOP__CORRUPT_FILE_BLOCKS_PROTO__INIT;
         uint64_t after = q->cookie == NULL ? 0 : strtoull(q->cookie, NULL, 10);
-        uint64_t bad[CORRUPT_PAGE];
-        char cookie[32];
         struct reading g;
         struct bdfs_err err;
-        struct buf text;
-        size_t n;
+        char cookie[32];
+        bool ok;
 
         if (!serve_require_superuser(context, call, "listCorruptFileBlocks") ||
             !reading_begin(&g, context, call, q->path))
                 return;
-        buf_init(&text, 0);
-        n = blocks_bad(g.nn->blocks, after, bad, CORRUPT_PAGE);
-        c.files = describe_alloc(&g.d, (n + 1) * sizeof(*c.files));
-        for (size_t i = 0; c.files != NULL && i < n; i++) {
-                struct block_ref ref;
-                struct path path;
-                size_t refs;
-
-                after = bad[i];
-                buf_reset(&text);
-                if (ns_block_files(g.t, bad[i], &ref, 1, &refs, &err) != BDFS_OK || refs == 0 ||
-                    ns_path(g.t, ref.inode, &text, &err) != BDFS_OK)
-                        continue; /* deleted meanwhile */
-                path = (struct path){(const char *)text.data, text.n};
-                buf_u8(&text, 0);
-                if (!text.bad &&
-                    path_under(&(struct path){(const char *)text.data, path.n}, &g.path))
-                        c.files[c.n_files++] = describe_text(&g.d, (const char *)text.data);
-        }
+        ok = corrupt_page(&g, &after, &c);
         (void)snprintf(cookie, sizeof(cookie), "%llu", (unsigned long long)after);
         c.cookie = cookie;
         r.corrupt = &c;
-        buf_fini(&text);
-        reading_end(&g, BDFS_OK, c.files == NULL ? NULL : &r.base, &err);
+        reading_end(&g, BDFS_OK, ok ? &r.base : NULL, &err);
 }
 
 rpc_handler *serve_locate_handler(enum method_id id)

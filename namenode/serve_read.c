@@ -239,57 +239,84 @@ static void get_storage_policy(void *context, struct rpc_call *call)
 
 #define OPEN_FILES_PAGE 1000
 
-static bool describe_open_file(struct reading *g, uint64_t inode,
-                               Hadoop__OpenFilesBatchResponseProto **ret)
+/* The entry of an open file; NULL when it is not under g->path, or has no path because it was
+ * deleted while open. */
+static enum bdfs_status describe_open_file(struct reading *g, bool all, uint64_t inode,
+                                           Hadoop__OpenFilesBatchResponseProto **ret,
+                                           struct bdfs_err *err)
 {
         Hadoop__OpenFilesBatchResponseProto *e = describe_alloc(&g->d, sizeof(*e));
         struct ns_writer *w = describe_alloc(&g->d, sizeof(*w));
+        enum bdfs_status rc = BDFS_OK;
+        struct path full;
         struct buf path;
-        struct bdfs_err err;
-        bool ok;
 
+        *ret = NULL;
+        if (e == NULL || w == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for an answer");
         buf_init(&path, 0);
-        ok = e != NULL && w != NULL && ns_writer_of(g->t, inode, w, &err) == BDFS_OK &&
-             ns_path(g->t, inode, &path, &err) == BDFS_OK;
-        if (ok) {
+        if (ns_path(g->t, inode, &path, err) == BDFS_OK) {
+                full = (struct path){(const char *)path.data, path.n};
+                if (all || path_under(&full, &g->path))
+                        rc = ns_writer_of(g->t, inode, w, err);
+                else
+                        w = NULL;
                 buf_u8(&path, 0);
+        } else {
+                w = NULL;
+        }
+        if (w != NULL && rc == BDFS_OK) {
                 hadoop__open_files_batch_response_proto__init(e);
                 e->id = (int64_t)inode;
                 e->path = path.bad ? NULL : describe_text(&g->d, (const char *)path.data);
                 e->clientname = w->holder;
                 e->clientmachine = w->machine;
-                ok = e->path != NULL;
+                *ret = e;
+                if (e->path == NULL)
+                        rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory for an answer");
         }
         buf_fini(&path);
-        *ret = e;
-        return ok;
+        return rc;
+}
+
+/* Fill the answer's page with files after @after: who gets an empty page does not ask for more. */
+static enum bdfs_status open_files_page(struct reading *g, bool all, uint64_t after,
+                                        Hadoop__ListOpenFilesResponseProto *r, struct bdfs_err *err)
+{
+        uint64_t *inodes = describe_alloc(&g->d, OPEN_FILES_PAGE * sizeof(*inodes));
+        size_t n = OPEN_FILES_PAGE;
+
+        r->entries = describe_alloc(&g->d, OPEN_FILES_PAGE * sizeof(*r->entries));
+        if (inodes == NULL || r->entries == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for an answer");
+        while (n == OPEN_FILES_PAGE && r->n_entries < OPEN_FILES_PAGE) {
+                enum bdfs_status rc = ns_open_files(g->t, after, inodes, OPEN_FILES_PAGE, &n, err);
+
+                for (size_t i = 0; rc == BDFS_OK && i < n && r->n_entries < OPEN_FILES_PAGE; i++) {
+                        after = inodes[i];
+                        rc = describe_open_file(g, all, after, &r->entries[r->n_entries], err);
+                        r->n_entries += rc == BDFS_OK && r->entries[r->n_entries] != NULL;
+                }
+                if (rc != BDFS_OK)
+                        return rc;
+        }
+        r->hasmore = r->n_entries == OPEN_FILES_PAGE;
+        return BDFS_OK;
 }
 
 static void list_open_files(void *context, struct rpc_call *call)
 {
         const Hadoop__ListOpenFilesRequestProto *q = (const void *)call->request;
         Hadoop__ListOpenFilesResponseProto r = HADOOP__LIST_OPEN_FILES_RESPONSE_PROTO__INIT;
-        uint64_t *inodes;
-        size_t n = 0;
+        bool all = q->path == NULL || q->path[0] == '\0';
         struct reading g;
         struct bdfs_err err;
         enum bdfs_status rc;
 
         if (!serve_require_superuser(context, call, "listOpenFiles") ||
-            !reading_begin(&g, context, call, NULL))
+            !reading_begin(&g, context, call, all ? NULL : q->path))
                 return;
-        inodes = describe_alloc(&g.d, OPEN_FILES_PAGE * sizeof(*inodes));
-        r.entries = describe_alloc(&g.d, OPEN_FILES_PAGE * sizeof(*r.entries));
-        if (inodes == NULL || r.entries == NULL) {
-                reading_end(&g, BDFS_OK, NULL, &err);
-                return;
-        }
-        rc = ns_open_files(g.t, q->id < 0 ? 0 : (uint64_t)q->id, inodes, OPEN_FILES_PAGE, &n, &err);
-        for (size_t i = 0; rc == BDFS_OK && i < n; i++) {
-                if (describe_open_file(&g, inodes[i], &r.entries[r.n_entries]))
-                        r.n_entries++; /* else it was deleted while open: it has no path */
-        }
-        r.hasmore = n == OPEN_FILES_PAGE;
+        rc = open_files_page(&g, all, q->id < 0 ? 0 : (uint64_t)q->id, &r, &err);
         r.types = q->types;
         r.n_types = q->n_types;
         reading_end(&g, rc, &r.base, &err);
