@@ -25,6 +25,11 @@ try() {
 }
 try "programs against bdfs" "$here/run.sh" --against "$uri" $python --seeds $seeds --count $count "$out"
 try "extent maps" "$here/extents.sh" $python "$out"
+if [ "$(id -u)" = 0 ]; then
+        try "a user's own file while it is written" "$here/own_write.sh" "$uri" "$out"
+else
+        echo "interop: own_write.sh was not run: only root can act for two users"
+fi
 export HADOOP_LIB=$out/lib
 [ "$python" = "" ] || try "our CLI beside FsShell on Apache HDFS" env -u BDFS_CONF "$here/cli_parity.sh"
 [ "$python" = "" ] || try "our CLI beside FsShell on bdfs" env -u BDFS_CONF "$here/cli_parity.sh" "$uri"
