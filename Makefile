@@ -94,6 +94,10 @@ $(UNIT_SIM:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_LIB) $(EVER
 	$(call link,-lcmocka)
 $(filter-out $(UNIT_SIM:%=$(O)/tests/%),$(UNIT:%=$(O)/tests/%)): $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_LIB) $(EVERY) $(O)/liblinux.a
 	$(call link,-lcmocka)
+# Programs whose allocations can be made to fail (tests/unit/fault_alloc.h).
+comma := ,
+$(patsubst %,$(O)/tests/%,$(filter test_no_memory%,$(UNIT))): override LDFLAGS += \
+        $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray strdup strndup)
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
 $(TOOLS:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/tools/%.o $(TEST_LIB) $(EVERY) $(O)/liblinux.a
 	$(call link)
@@ -105,7 +109,7 @@ include Makefile.tests
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1: /p' Makefile Makefile.tests
 clean: ## remove what was built
-	rm -rf build build-address build-thread build-fuzz
+	rm -rf build build-address build-thread build-fuzz build-fuzz-coverage
 
 -include $(shell find build* -name '*.d' 2>/dev/null)
 .PHONY: all help clean unit-programs tools

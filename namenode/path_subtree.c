@@ -182,16 +182,17 @@ static enum bdfs_status check_children(struct tree_walk *w, const struct inode *
         if (rc != BDFS_OK)
                 return rc;
         while ((rc = step(w, c, &f, false, &entry)) == BDFS_OK) {
-                rc = table_get_inode(w->t, entry.inode, &child, w->err);
-                if (rc == BDFS_OK && child.owner != w->c->user)
-                        rc = deny_sticky(w, &child);
-                if (rc != BDFS_OK)
-                        break;
+                enum bdfs_status child_rc = table_get_inode(w->t, entry.inode, &child, w->err);
+
+                if (child_rc == BDFS_OK && child.owner != w->c->user)
+                        child_rc = deny_sticky(w, &child);
+                if (child_rc != BDFS_OK) {
+                        store_cursor_close(c);
+                        return child_rc;
+                }
         }
         store_cursor_close(c);
-        if (rc == BDFS_NOT_FOUND)
-                return BDFS_OK;
-        return rc == BDFS_LIMIT ? step_failed(w, rc) : rc;
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : step_failed(w, rc);
 }
 
 static enum bdfs_status check_directory(struct tree_walk *w, const struct inode *dir)
@@ -283,7 +284,8 @@ enum bdfs_status path_permit_tree(struct store_txn *t, const struct resolved *r,
         buf_init(&w.path, 0);
         if (!path_is_root(&r->path))
                 buf_add(&w.path, r->path.text, r->path.n);
-        rc = check_directory(&w, &r->last);
+        rc = w.path.bad ? bdfs_fail(err, BDFS_NO_MEMORY, "path of %zu bytes", r->path.n)
+                        : check_directory(&w, &r->last);
         if (rc == BDFS_OK)
                 rc = below_suspicious(&w, r->last.id, &below);
         if (rc == BDFS_OK && below)
