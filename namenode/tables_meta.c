@@ -29,8 +29,8 @@ enum bdfs_status table_name(struct store_txn *t, uint32_t id, const char **ret,
         rc = store_get(t, TABLE_NAME, key, sizeof(key), &value, &n, err);
         if (rc != BDFS_OK)
                 return rc;
-        if (n < 2 || value[0] != TABLE_ROW_VERSION || value[n - 1] != '\0' ||
-            memchr(value + 1, 0, n - 2) != NULL)
+        if (n < 2 || n > USER_NAME_BYTES_MAX + 2 || value[0] != TABLE_ROW_VERSION ||
+            value[n - 1] != '\0' || memchr(value + 1, 0, n - 2) != NULL)
                 return row_corrupt(TABLE_NAME, err);
         *ret = (const char *)value + 1;
         return BDFS_OK;
@@ -270,7 +270,8 @@ enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struc
         ret->block_bytes_min = rd_u64be(&r);
         pool_n = rd_u8(&r);
         bytes = rd_bytes(&r, pool_n);
-        if (bytes == NULL || pool_n >= sizeof(ret->pool) || !rd_done(&r))
+        if (bytes == NULL || pool_n >= sizeof(ret->pool) || memchr(bytes, 0, pool_n) != NULL ||
+            !rd_done(&r))
                 return row_corrupt(TABLE_META, err);
         memcpy(ret->pool, bytes, pool_n);
         return BDFS_OK;

@@ -185,6 +185,25 @@ static void totals_of_nothing_have_no_row(void **state)
         assert_int_equal(store_count(kit.t, TABLE_CLASS), 0);
 }
 
+static void a_row_that_could_not_be_written_again_is_corrupt(void **state)
+{
+        uint8_t format[1 + 16 + 8 + 8 + 1 + 5] = {TABLE_ROW_VERSION};
+        uint8_t name[1 + USER_NAME_BYTES_MAX + 2] = {TABLE_ROW_VERSION};
+        const char *got;
+        struct format f;
+
+        (void)state;
+        format[33] = 5;
+        memcpy(format + 34, "BP\0-1", 5); /* a pool's name ends at a NUL */
+        OK(store_put(kit.t, TABLE_META, "format", 6, format, sizeof(format), &kit.err));
+        assert_int_equal(table_get_format(kit.t, &f, NULL), BDFS_CORRUPT);
+        memset(name + 1, 'n', USER_NAME_BYTES_MAX + 1); /* longer than any user's name */
+        OK(store_put(kit.t, TABLE_NAME, "i\0\0\0\x63", 5, name, sizeof(name), &kit.err));
+        assert_int_equal(table_name(kit.t, 0x63, &got, NULL), BDFS_CORRUPT);
+        OK(store_del(kit.t, TABLE_META, "format", 6, &kit.err));
+        OK(store_del(kit.t, TABLE_NAME, "i\0\0\0\x63", 5, &kit.err));
+}
+
 static void what_formatting_wrote_stays(void **state)
 {
         struct format f;
@@ -215,6 +234,7 @@ int main(void)
                 TEST(a_block_keeps_every_node),
                 TEST(holders_go_with_their_last_file),
                 TEST(totals_of_nothing_have_no_row),
+                TEST(a_row_that_could_not_be_written_again_is_corrupt),
                 TEST(what_formatting_wrote_stays),
         };
 
