@@ -1,6 +1,7 @@
 /*
- * Any bytes as an IPC frame. The first byte chooses request or response. The headers that are read
- * by hand are also given to protobuf-c: where both accept, they must have read the same.
+ * Any bytes as an IPC frame. The first byte chooses request, response, or what a connection begins
+ * with. The headers that are read by hand are also given to protobuf-c: where both accept, they
+ * must have read the same.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,16 +117,37 @@ static void one_response(const uint8_t *data, size_t n)
         buf_fini(&b);
 }
 
+static void one_start(const uint8_t *data, size_t n)
+{
+        uint8_t again[IPC_HELLO_BYTES];
+        enum ipc_hello hello;
+        struct bdfs_err err;
+        size_t frame_n;
+
+        if (n < IPC_HELLO_BYTES)
+                return;
+        hello = ipc_hello_decode(data);
+        if (hello == IPC_HELLO_SIMPLE || hello == IPC_HELLO_SASL) {
+                ipc_hello_encode(again, hello == IPC_HELLO_SASL);
+                again[5] = data[5]; /* the service class is a hint */
+                MUST(memcmp(again, data, sizeof(again)) == 0);
+        }
+        if (ipc_frame_length(data, 1 << 20, &frame_n, &err) == BDFS_OK)
+                MUST(frame_n > 0 && frame_n <= 1 << 20 && frame_n == get_u32be(data));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-        if (n >= IPC_HELLO_BYTES)
-                (void)ipc_hello_decode(data);
         if (n == 0)
                 return 0;
-        if (data[0] % 2 == 0)
-                one_request(data + 1, n - 1);
-        else
-                one_response(data + 1, n - 1);
+        switch (data[0]) {
+        case 'h': one_start(data + 1, n - 1); break;
+        default:
+                if (data[0] % 2 == 0)
+                        one_request(data + 1, n - 1);
+                else
+                        one_response(data + 1, n - 1);
+        }
         return 0;
 }

@@ -1,10 +1,12 @@
 /*
- * Any bytes as any message; the first two bytes choose the type. What is accepted must pack to
- * bytes that are accepted again and pack to themselves, and no string may lose a byte to a NUL.
+ * Any bytes as any message, those of the journal too; the first two bytes choose the type, and how
+ * often the rest is repeated. What is accepted must pack to bytes that are accepted again and pack
+ * to themselves, and no string may lose a byte to a NUL.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bdfs_journal.pb-c.h"
 #include "proto/ipc.h"
 #include "proto/message.h"
 #include "proto/methods.h"
@@ -36,11 +38,19 @@ static const ProtobufCMessageDescriptor *const others[] = {
 };
 #define OTHERS (sizeof(others) / sizeof(others[0]))
 
+static const ProtobufCMessageDescriptor *const kept[] = {
+        &bdfs__journal_record__descriptor,
+        &bdfs__op_result__descriptor,
+};
+#define KEPT (sizeof(kept) / sizeof(kept[0]))
+
 static const ProtobufCMessageDescriptor *choose(unsigned number)
 {
         const struct method *m;
 
-        number %= (unsigned)(OTHERS + 2 * METHOD_COUNT);
+        number %= (unsigned)(OTHERS + 2 * METHOD_COUNT + KEPT);
+        if (number >= OTHERS + 2 * METHOD_COUNT)
+                return kept[number - OTHERS - 2 * METHOD_COUNT];
         if (number < OTHERS)
                 return others[number];
         number -= (unsigned)OTHERS;
@@ -48,21 +58,16 @@ static const ProtobufCMessageDescriptor *choose(unsigned number)
         return number % 2 == 0 ? m->request : m->response;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void try(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t n)
 {
-        const ProtobufCMessageDescriptor *type;
         struct bdfs_err err = {.status = BDFS_OK};
         struct buf first, second, text;
-        ProtobufCMessage *m;
+        ProtobufCMessage *m = message_unpack(type, data, n, &err);
 
-        if (n < 2)
-                return 0;
-        type = choose((unsigned)data[0] << 8 | data[1]);
-        m = message_unpack(type, data + 2, n - 2, &err);
         if (m == NULL) {
                 MUST(err.status == BDFS_PROTOCOL || err.status == BDFS_LIMIT);
-                return 0;
+                message_free(m); /* NULL is fine */
+                return;
         }
         buf_init(&first, 0);
         buf_init(&second, 0);
@@ -80,5 +85,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         buf_fini(&first);
         buf_fini(&second);
         buf_fini(&text);
+}
+
+/* Messages one behind the other are a message: so a small input becomes one with large lists. */
+#define REPEATED_BYTES_MAX (96 * 1024)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+        const ProtobufCMessageDescriptor *type;
+        size_t repeats;
+        struct buf all;
+
+        if (n < 2)
+                return 0;
+        type = choose((data[0] & 15u) << 8 | data[1]);
+        repeats = data[0] < 0xc0 ? 1 : (size_t)256 << (data[0] >> 4 & 3);
+        data += 2;
+        n -= 2;
+        if (repeats * n > MESSAGE_BYTES_MAX / 2) { /* too many are refused before they are read */
+                try(type, data, MESSAGE_BYTES_MAX + 1);
+                return 0;
+        }
+        if (repeats == 1 || repeats * n > REPEATED_BYTES_MAX) {
+                try(type, data, n);
+                return 0;
+        }
+        buf_init(&all, 0);
+        for (size_t i = 0; i < repeats; i++)
+                buf_add(&all, data, n);
+        try(type, all.data, all.n);
+        buf_fini(&all);
         return 0;
 }

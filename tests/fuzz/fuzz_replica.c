@@ -1,6 +1,7 @@
 /*
  * The decoders of a replica file: whatever the bytes are, they are refused, or come out as
- * something that encodes to the same bytes. The first byte chooses: a record, or state pages.
+ * something that encodes to the same bytes. The first byte chooses: a record, state pages, or
+ * a page of records.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -68,31 +69,48 @@ static void check_state(const struct replica_state *s, const uint8_t *page)
                 abort();
 }
 
+/* Each half of the input is the beginning of a page. */
 static void try_pages(const uint8_t *data, size_t size)
 {
         uint8_t pages[2 * REPLICA_PAGE_BYTES];
+        size_t half = size / 2;
         struct replica_state s;
         struct bdfs_err err;
         unsigned page;
 
-        fill(pages, sizeof(pages), data, size);
-        for (unsigned i = 0; i < 2 && size % 2 == 0; i++)
-                fix_page(pages + i * REPLICA_PAGE_BYTES, size);
+        fill(pages, REPLICA_PAGE_BYTES, data, half);
+        fill(pages + REPLICA_PAGE_BYTES, REPLICA_PAGE_BYTES, data + half, half);
+        for (unsigned i = 0; i < 2 && size % 8 != 7; i++)
+                fix_page(pages + i * REPLICA_PAGE_BYTES, half);
         if (replica_state_choose(pages, &s, &page, &err) == BDFS_OK)
                 check_state(&s, pages + page * REPLICA_PAGE_BYTES);
 }
 
+/* A page of records: what stands at a chunk's place is read, and nothing else. */
+static void try_group(const uint8_t *data, size_t size)
+{
+        uint8_t page[REPLICA_PAGE_BYTES];
+        uint64_t chunk = size % 14;
+        struct replica_record r;
+        struct bdfs_err err;
+
+        fill(page, sizeof(page), data, size);
+        if (get_u32be(page + replica_record_place(chunk)) != 0)
+                fix_record(page + replica_record_place(chunk), 7, chunk);
+        if (replica_record_at(page, 7, chunk, &r, &err) == BDFS_OK &&
+            r.length != get_u32be(page + replica_record_place(chunk)))
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct replica_record r;
-
         if (size == 0)
                 return 0;
-        if (data[0] % 2 == 0)
+        if (data[0] == 'g')
+                try_group(data + 1, size - 1);
+        else if (data[0] % 2 == 0)
                 try_record(data + 1, size - 1);
         else
                 try_pages(data + 1, size - 1);
-        if (size >= REPLICA_PAGE_BYTES)
-                (void)!replica_record_at(data, 7, data[0], &r, NULL);
         return 0;
 }
