@@ -1,37 +1,48 @@
 # Sourced by run.sh: the mount and jobs, where their programs are built.
 
-rate() { # rate FIGURE MIB COMMAND...: MiB/s and the CPU of all servers and the mount
-        local figure=$1 mib=$2 began ended
-        shift 2
+rate() { # rate SYSTEM FIGURE MIB COMMAND...: MiB/s
+        local system=$1 figure=$2 mib=$3 began ended
+        shift 3
         began=$(date +%s%N)
-        "$@" >/dev/null 2>"$work/err" || { note "$figure" "$(tail -n 1 "$work/err")"; return; }
+        "$@" >/dev/null 2>"$work/err" || { note "$figure" "$system: $(tail -n 1 "$work/err")"; return; }
         ended=$(date +%s%N)
-        jq -nc --arg figure "$figure" --argjson mib "$mib" --argjson ns $((ended - began)) \
-                '{figure: $figure, mib: $mib, mib_per_s: ($mib * 1e10 / $ns | floor / 10)}'
+        jq -nc --arg figure "$figure" --arg system "$system" --argjson mib "$mib" \
+                --argjson ns $((ended - began)) '{figure: $figure, system: $system, mib: $mib,
+                        mib_per_s: ($mib * 1e10 / $ns | floor / 10)}'
 }
-mounted() { # mounted PREFIX DIRECTORY: the same on a mount and on the local file system
-        local mib
+# mounted SYSTEM DIRECTORY SERVERS: sequential write, read from cold and from warm servers. The
+# files of the servers lie in SERVERS; the client's pages are dropped before both reads.
+mounted() {
+        local mib f=$2/f
         mib=$([ -n "${QUICK:-}" ] && echo 256 || echo 1024)
-        rate "$1_write_fsync" "$mib" dd if="$work/data" of="$2/f" bs=1M conv=fsync
-        evict "$cluster"
-        dd if=/dev/null of="$2/f" oflag=nocache conv=notrunc count=0 status=none
-        rate "$1_read_first" "$mib" dd if="$2/f" of=/dev/null bs=1M
-        rate "$1_read_second" "$mib" dd if="$2/f" of=/dev/null bs=1M
-        rm -f "$2/f"
+        rate "$1" mount_write_fsync "$mib" dd if="$work/data" of="$f" bs=1M conv=fsync
+        evict "$3"
+        dd if="$f" iflag=nocache count=0 status=none
+        rate "$1" mount_read_first "$mib" dd if="$f" of=/dev/null bs=1M
+        dd if="$f" iflag=nocache count=0 status=none
+        rate "$1" mount_read_second "$mib" dd if="$f" of=/dev/null bs=1M
+        rm -f "$f"
 }
 part_mount() {
-        local tries
         [ -x "$build/bdfs-mount" ] && [ -e /dev/fuse ] || { note mount "there is no bdfs-mount or no /dev/fuse"; return; }
         up --no-agents
         mkdir -p "$work/mnt" "$work/local"
         openssl enc -aes-128-ctr -pass pass:bdfs -nosalt -pbkdf2 </dev/zero 2>/dev/null |
-                head -c $(([ -n "${QUICK:-}" ] && echo 256 || echo 1024) | tr -d '\n')M >"$work/data"
-        "$build/bdfs-mount" --conf "$BDFS_CONF" "$work/mnt" || { note mount "it did not mount"; down; return; }
-        mounted mount "$work/mnt"
-        mounted local "$work/local"
-        fusermount3 -u "$work/mnt"
-        rm -f "$work/data"
+                head -c "$([ -n "${QUICK:-}" ] && echo 256 || echo 1024)M" >"$work/data"
+        "$bdfs" mount "$work/mnt" >&2 || { note mount "it did not mount"; down; return; }
+        mounted bdfs "$work/mnt" "$cluster"
+        "$bdfs" umount "$work/mnt" >&2
         down
+        mounted local "$work/local" "$work/local"
+        if command -v mfsmaster >/dev/null; then
+                if "$here/moosefs.sh" up "$work/moosefs" "$work/mnt" >&2; then
+                        mounted moosefs "$work/mnt" "$work/moosefs"
+                else
+                        note moosefs "it did not start"
+                fi
+                "$here/moosefs.sh" down "$work/moosefs" "$work/mnt" >&2
+        fi
+        rm -rf "$work/data" "$work/moosefs"
 }
 
 part_job() {

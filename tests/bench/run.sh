@@ -23,6 +23,7 @@ note() { jq -nc --arg figure "$1" --arg why "$2" '{figure: $figure, skipped: $wh
 clean_up() {
         local rc=$?
         mountpoint -q "$work/mnt" 2>/dev/null && fusermount3 -u "$work/mnt"
+        [ -d "$work/moosefs" ] && "$here/moosefs.sh" down "$work/moosefs" "$work/mnt" 2>/dev/null
         [ -d "$cluster" ] && "$bdfs" cluster down --dir "$cluster" >/dev/null 2>&1
         [ -n "$apache" ] && "$root/tests/interop/apache.sh" down "$apache" >/dev/null 2>&1
         rm -rf "$work"

@@ -102,14 +102,15 @@ struct rude {
         unsigned conns;
 };
 
-static void rude_read_op(struct os_sock *s)
+/* False: the connection ended. */
+static bool rude_read_op(struct os_sock *s)
 {
         uint8_t head[3], bytes[8192];
         struct bdfs_err err;
         size_t n;
 
-        must(os_sock_read(s, head, sizeof(head), soon(), &err), &err);
-        assert_true(read_delimited(s, bytes, sizeof(bytes), &n));
+        return os_sock_read(s, head, sizeof(head), soon(), &err) == BDFS_OK &&
+               read_delimited(s, bytes, sizeof(bytes), &n);
 }
 
 /* An empty block: yes, one packet, one ack. */
@@ -120,7 +121,7 @@ static void rude_take_block(struct os_sock *s)
         struct bdfs_err err;
         struct buf b;
 
-        rude_read_op(s);
+        assert_true(rude_read_op(s));
         buf_init(&b, 0);
         transfer_ok_encode(&b);
         must(os_sock_write(s, b.data, b.n, soon(), &err), &err);
@@ -144,8 +145,8 @@ static void rude_run(void *arg)
                 must(os_accept(r->listener, soon(), &s, &peer, &err), &err);
                 r->conns++;
                 rude_take_block(s);
-                if (i == 0)
-                        rude_read_op(s);
+                if (i == 0) /* false when this machine is so slow that it was kept no longer */
+                        (void)rude_read_op(s);
                 os_sock_close(s);
         }
 }
