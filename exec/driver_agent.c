@@ -16,6 +16,8 @@
 
 #define POLL_MS 1000
 #define LOST_MS 5000
+#define CALL_MS 10000 /* no other task is started meanwhile */
+#define END_MS 60000  /* tasks may take their time to go */
 #define FILE_PIECE_BYTES ((size_t)1 << 20)
 
 static enum bdfs_status call(struct rpc_client *c, enum method_id id, const void *request,
@@ -257,7 +259,7 @@ static enum bdfs_status ship_file(struct job_agent *a, uint32_t number, const ch
                 if (n == 0 && q.offset > 0)
                         break;
                 q.data.len = (size_t)n;
-                if (call(a->control, METHOD_BDFS_AGENT_putFile, &q, DRIVER_CALL_MS, &m, err) !=
+                if (call(a->control, METHOD_BDFS_AGENT_putFile, &q, CALL_MS, &m, err) !=
                     BDFS_OK)
                         return err->status;
                 message_free(m);
@@ -290,7 +292,7 @@ static enum bdfs_status begin_job(struct job_agent *a, struct bdfs_err *err)
         q.staging = d->staging;
         q.files = names;
         q.n_files = s->files_n;
-        if (call(a->control, METHOD_BDFS_AGENT_beginJob, &q, DRIVER_CALL_MS, &m, err) != BDFS_OK)
+        if (call(a->control, METHOD_BDFS_AGENT_beginJob, &q, CALL_MS, &m, err) != BDFS_OK)
                 return err->status;
         a->run = ((Bdfs__BeginJobResponse *)m)->run;
         a->slots = ((Bdfs__BeginJobResponse *)m)->slots;
@@ -419,7 +421,7 @@ static enum bdfs_status send_start(struct job_agent *a, const struct plan_start 
         os_mutex_lock(&d->lock);
         ok = s->task.reduce ? add_outputs(d, &r) : add_input(d, s->task.number, &r);
         os_mutex_unlock(&d->lock);
-        rc = ok ? call(a->control, METHOD_BDFS_AGENT_startAttempt, &r.q, DRIVER_CALL_MS, &m, err)
+        rc = ok ? call(a->control, METHOD_BDFS_AGENT_startAttempt, &r.q, CALL_MS, &m, err)
                 : bdfs_fail(err, BDFS_NO_MEMORY, "no memory to start a task");
         if (rc == BDFS_OK)
                 message_free(m);
@@ -451,7 +453,7 @@ static void end_job(void *arg)
 
         q.job = a->driver->report->id;
         /* one that cannot be reached ends it by itself, when it hears nothing more */
-        if (call(a->control, METHOD_BDFS_AGENT_endJob, &q, DRIVER_CALL_MS, &m, &err) == BDFS_OK)
+        if (call(a->control, METHOD_BDFS_AGENT_endJob, &q, END_MS, &m, &err) == BDFS_OK)
                 message_free(m);
 }
 

@@ -11,7 +11,6 @@
 #include "net/rpc_client.h"
 #include "proto/bdfs_agent.pb-c.h"
 
-#define DRIVER_CALL_MS 60000
 #define DRIVER_TOUCH_MS 5000 /* agents that cannot hear it see by that that it lives */
 
 struct driver;

@@ -119,7 +119,7 @@ enum bdfs_status driver_keep_part(struct driver *d, struct plan_task t, uint32_t
         if (asprintf(&from, "%s/_attempts/%s", d->staging, name) < 0 ||
             asprintf(&to, "%s/part-%05u", d->staging, t.number) < 0)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-        return bdfs_rename(d->fs, from, to, false, err);
+        return bdfs_rename(d->fs, from, to, true, err);
 }
 
 enum bdfs_status driver_publish(struct driver *d, struct bdfs_err *err)

@@ -67,6 +67,25 @@ rm "$work/pub/hold"
 wait "$job" || fail "an agent slept: $(cat "$work/said")"
 "$bdfs" cat /asleep/part-00000 | cmp -s - "$work/want" || fail "other bytes"
 
+# An agent that does not answer at all is not waited for.
+kill -STOP "$(pid_of agent 3)"
+SECONDS=0
+"$bdfs" job run -i /numbers -o /mute -m cat -r cat 2>"$work/said" || fail "a mute agent: $(cat "$work/said")"
+[ "$SECONDS" -lt 30 ] || fail "a mute agent was waited for: $SECONDS s"
+kill -CONT "$(pid_of agent 3)"
+"$bdfs" cat /mute/part-00000 | cmp -s - "$work/want" || fail "other bytes"
+
+# An attempt that was given up while its output was being kept: the next one's takes its place.
+touch "$work/pub/hold"
+"$bdfs" job run -i /numbers -o /kept -m cat -r "touch $work/pub/kept; while [ -e $work/pub/hold ]; do sleep 0.1; done; cat" \
+        2>"$work/said" &
+job=$!
+within 40 test -e "$work/pub/kept"
+"$bdfs" put "$work/said" "$("$bdfs" ls / | grep -o '/\.kept\.job.*')/part-00000" || fail "put"
+rm "$work/pub/hold"
+wait "$job" || fail "a part that was there: $(cat "$work/said")"
+"$bdfs" cat /kept/part-00000 | cmp -s - "$work/want" || fail "other bytes"
+
 # The driver: its tasks and its hidden directory are gone within a minute. Each agent ends the job by
 # itself; the first of them removes the directory.
 "$bdfs" job run -i /numbers -o /orphan -m "touch $work/pub/orphan; sh -c 'sleep 1000; : $marker='" 2>/dev/null &
