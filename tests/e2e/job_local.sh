@@ -8,9 +8,10 @@ mkdir -m 1777 "$work/pub"
 
 # number FIELD: of the summary of the last job.
 summary=$work/summary
-local_percent() { grep -o 'local [0-9]*%' "$summary" | grep -o '[0-9]*'; }
-descriptors() { grep -o '[0-9]* blocks by descriptor' "$summary" | grep -o '^[0-9]*'; }
-remote_text() { grep -o '[0-9.]* [KMG]*B from other nodes' "$summary"; }
+said() { grep ' done in ' "$summary" | grep -o "$1"; } # and not in a line of progress
+local_percent() { said 'local [0-9]*%' | grep -o '[0-9]*'; }
+descriptors() { said '[0-9]* blocks by descriptor' | grep -o '^[0-9]*'; }
+remote_text() { said '[0-9.]* [KMG]*B from other nodes'; }
 remote() {
         remote_text | awk '{u["B"]=1; u["KB"]=1024; u["MB"]=1048576; printf "%d\n", $1 * u[$2]}'
 }
