@@ -210,3 +210,26 @@ void bdfs_locations_free(struct bdfs_location *l, size_t n)
                 free(l[i].hosts);
         free(l);
 }
+
+/* ---- what is wrong with one ------------------------------------------------------------------ */
+
+void locate_report_corrupt(struct bdfs *fs, const Hadoop__LocatedBlockProto *b, size_t at)
+{
+        Hadoop__ReportBadBlocksRequestProto q = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
+        Hadoop__LocatedBlockProto one = *b, *list = &one;
+        struct bdfs_err err;
+
+        one.locs = &b->locs[at];
+        one.n_locs = 1;
+        one.n_storageids = one.n_storagetypes = one.n_iscached = 0;
+        if (at < b->n_storageids) {
+                one.storageids = &b->storageids[at];
+                one.storagetypes = &b->storagetypes[at];
+                one.n_storageids = 1;
+                one.n_storagetypes = b->n_storagetypes > at ? 1 : 0;
+        }
+        q.blocks = &list;
+        q.n_blocks = 1;
+        /* it was read elsewhere or not at all; either way the reader is told separately */
+        BDFS_IGNORE(fs_call_only(fs, METHOD_CLIENT_reportBadBlocks, &q.base, &err));
+}

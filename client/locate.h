@@ -27,4 +27,7 @@ uint64_t file_map_version(const struct file_map *m);
 /* The block with byte @offset, and how many bytes of it are readable; NULL when there is none. */
 const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_t offset,
                                                uint64_t *ret_bytes);
+/* The replica at location @at is corrupt. A client's word alone makes its datanode look at it
+ * (B11). */
+void locate_report_corrupt(struct bdfs *fs, const Hadoop__LocatedBlockProto *b, size_t at);
 bool located_addr(const Hadoop__DatanodeIDProto *id, struct os_addr *ret);

@@ -143,28 +143,6 @@ static bool is_bad(const struct bad_nodes *bad, const struct os_addr *addr)
         return false;
 }
 
-/* A client's word alone makes the datanode look at the replica itself (B11). */
-static void report_corrupt(struct bdfs *fs, const Hadoop__LocatedBlockProto *b, size_t at)
-{
-        Hadoop__ReportBadBlocksRequestProto q = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
-        Hadoop__LocatedBlockProto one = *b, *list = &one;
-        struct bdfs_err err;
-
-        one.locs = &b->locs[at];
-        one.n_locs = 1;
-        one.n_storageids = one.n_storagetypes = one.n_iscached = 0;
-        if (at < b->n_storageids) {
-                one.storageids = &b->storageids[at];
-                one.storagetypes = &b->storagetypes[at];
-                one.n_storageids = 1;
-                one.n_storagetypes = b->n_storagetypes > at ? 1 : 0;
-        }
-        q.blocks = &list;
-        q.n_blocks = 1;
-        /* it was read elsewhere or not at all; either way the reader is told separately */
-        BDFS_IGNORE(fs_call_only(fs, METHOD_CLIENT_reportBadBlocks, &q.base, &err));
-}
-
 /* ---- reading a piece ------------------------------------------------------------------------- */
 
 struct attempt { /* one read, over all its failures */
@@ -241,7 +219,7 @@ static enum bdfs_status after_failure(struct bdfs_file *f, struct attempt *a,
         if (was_open && located_addr(b->locs[a->loc]->id, &addr)) {
                 if (err->status == BDFS_CORRUPT) {
                         a->corrupt = true;
-                        report_corrupt(f->fs, b, a->loc);
+                        locate_report_corrupt(f->fs, b, a->loc);
                 }
                 blame(f->fs, a, &addr);
                 return BDFS_OK;

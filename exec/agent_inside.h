@@ -14,12 +14,12 @@
 #include "common/limits.h"
 #include "exec/agent.h"
 #include "exec/input.h"
+#include "exec/job_name.h"
 #include "exec/scratch.h"
 #include "net/identity.h"
 #include "net/rpc_server.h"
 #include "proto/bdfs_agent.pb-c.h"
 
-#define ATTEMPT_NAME_BYTES 64
 #define ATTEMPT_TAIL_BYTES 4096 /* of stderr, in a report */
 
 struct agent_job;
@@ -37,7 +37,7 @@ struct attempt {
         uint32_t task, number;   /* the number'th attempt of the task */
         Bdfs__StartAttemptRequest *request; /* unpacked anew; message_free(); NULL: ended */
         struct input_piece *pieces;         /* NULL: ended */
-        char name[ATTEMPT_NAME_BYTES];      /* attempt_<13>_<4>_m_000000_0 */
+        char name[JOB_ATTEMPT_BYTES];
         struct attempt_counts counts;
         int64_t started_ms;      /* 0: waits; guarded by: lock */
         /* written by its worker before it ends, read after: */
@@ -54,7 +54,7 @@ struct agent_job {
         struct agent *agent;
         struct agent_job *next;  /* in the table; guarded by: lock */
         unsigned refs;           /* guarded by: lock */
-        char id[40];
+        char id[JOB_ID_BYTES];
         char user[OS_NAME_BYTES]; /* whose files it reads and writes */
         struct task_user runs_as;
         Bdfs__BeginJobRequest *request;
@@ -101,7 +101,6 @@ struct agent {
 
 /* ---- agent_job.c -------------------------------------------------------------------------- */
 
-bool agent_job_id_ok(const char *id);
 /* @again: the call was sent before, and may have been done. */
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
                                  const Bdfs__BeginJobRequest *request, bool again,

@@ -1,5 +1,4 @@
 /* Jobs of an agent: who may begin one, what belongs to it, how it ends. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +10,7 @@
 #define DOUBT_MS 10000 /* of a driver's silence */
 #define END_MS 60000 /* for tasks to go when their job ends; they are killed after PUMP_GRACE_MS */
 
-bool agent_job_id_ok(const char *id)
-{
-        size_t n = strlen(id);
-
-        if (n < 22 || n > 30 || strncmp(id, "job_", 4) != 0 || id[17] != '_')
-                return false;
-        for (size_t i = 4; i < n; i++) {
-                if (i != 17 && (id[i] < '0' || id[i] > '9'))
-                        return false;
-        }
-        return true;
-}
-
-/* ---- begin -------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------- */
 
 void attempt_shrink(struct attempt *at)
 {
@@ -50,6 +36,8 @@ static void job_free(struct agent_job *j)
         free(j);
 }
 
+/* ---- begin -------------------------------------------------------------------------------- */
+
 /* A message of our own: the call's goes with the call. */
 static void *copy_message(const ProtobufCMessage *from, struct bdfs_err *err)
 {
@@ -68,7 +56,7 @@ static void *copy_message(const ProtobufCMessage *from, struct bdfs_err *err)
 
 static enum bdfs_status check_begin(const Bdfs__BeginJobRequest *q, struct bdfs_err *err)
 {
-        if (!agent_job_id_ok(q->job))
+        if (!job_id_ok(q->job))
                 return bdfs_fail(err, BDFS_INVALID, "%s is no id of a job", q->job);
         if (q->n_files > JOB_FILES_MAX)
                 return bdfs_fail(err, BDFS_LIMIT, "%zu shipped files, at most %d", q->n_files,
@@ -183,15 +171,6 @@ void agent_job_seen(struct agent_job *j)
         seen(j);
 }
 
-static void name_attempt(struct attempt *at, const Bdfs__StartAttemptRequest *q)
-{
-        at->reduce = q->reduce;
-        at->task = q->task;
-        at->number = q->attempt;
-        (void)snprintf(at->name, sizeof(at->name), "attempt_%s_%c_%06u_%u", at->job->id + 4,
-                       q->reduce ? 'r' : 'm', q->task, q->attempt);
-}
-
 static enum bdfs_status attempt_new(struct agent_job *j, const Bdfs__StartAttemptRequest *request,
                                     struct attempt **ret, struct bdfs_err *err)
 {
@@ -215,7 +194,10 @@ static enum bdfs_status attempt_new(struct agent_job *j, const Bdfs__StartAttemp
 
                 at->pieces[i] = (struct input_piece){p->offset, p->length, p->block, p->stamp};
         }
-        name_attempt(at, request);
+        at->reduce = request->reduce;
+        at->task = request->task;
+        at->number = request->attempt;
+        job_attempt_name(j->id, at->reduce, at->task, at->number, at->name);
         *ret = at;
         return BDFS_OK;
 }

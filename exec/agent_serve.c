@@ -266,7 +266,7 @@ static void send_logs(void *context, struct rpc_call *call)
         l.r.logs = calloc(LOGS_MAX, sizeof(*l.r.logs));
         if (l.r.logs == NULL)
                 rc = bdfs_fail(&err, BDFS_NO_MEMORY, "no memory");
-        else if (!agent_job_id_ok(q->job))
+        else if (!job_id_ok(q->job))
                 rc = bdfs_fail(&err, BDFS_INVALID, "%s is no id of a job", q->job);
         else
                 rc = scratch_logs(a->scratch, q->job, q->attempt,

@@ -9,12 +9,6 @@
 
 #define TURN_MS 100 /* progress, cancelling, and what the plan does with time */
 
-bool job_id_ok(const char *id)
-{
-        return strlen(id) < JOB_ID_BYTES && strncmp(id, "job_", 4) == 0 &&
-               strspn(id + 4, "0123456789_") == strlen(id + 4);
-}
-
 void job_report_fini(struct job_report *r)
 {
         free(r->failure.tail);

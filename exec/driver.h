@@ -15,9 +15,9 @@
 #pragma once
 
 #include "client/bdfs.h"
+#include "exec/job_name.h"
 #include "exec/plan.h"
 
-#define JOB_ID_BYTES 40
 #define JOB_INPUTS_MAX 1000000 /* files */
 
 struct job_totals {
@@ -47,7 +47,7 @@ struct job_spec {
 };
 
 struct job_failure {                     /* of the task that ended the job */
-        char attempt[64];                /* "": no task's */
+        char attempt[JOB_ATTEMPT_BYTES]; /* "": no task's */
         char node[80];
         char split[1200];                /* FILE:start+length; "" of a reduce */
         uint8_t *tail;                   /* the last lines of its stderr */
@@ -66,4 +66,3 @@ struct job_report {
 enum bdfs_status job_run(struct bdfs *fs, const struct job_spec *spec, struct job_report *ret,
                          struct bdfs_err *err) BDFS_MUST_CHECK;
 void job_report_fini(struct job_report *r);
-bool job_id_ok(const char *id);

@@ -79,7 +79,7 @@ static void note_failure(struct job_agent *a, struct plan_task t, const Bdfs__At
 
         free(f->tail);
         *f = (struct job_failure){.tail = malloc(r->stderr_tail.len + 1)};
-        driver_attempt_name(d, t, r->attempt, f->attempt);
+        job_attempt_name(d->report->id, t.reduce, t.number, r->attempt, f->attempt);
         (void)snprintf(f->node, sizeof(f->node), "%s", a->name);
         if (!t.reduce) {
                 const struct job_map *m = &d->maps[t.number];

@@ -96,5 +96,3 @@ enum bdfs_status driver_keep_part(struct driver *d, struct plan_task t, uint32_t
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status driver_publish(struct driver *d, struct bdfs_err *err) BDFS_MUST_CHECK;
 void driver_remove_staging(struct driver *d);
-void driver_attempt_name(const struct driver *d, struct plan_task t, uint32_t attempt,
-                         char ret[64]);

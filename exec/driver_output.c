@@ -3,7 +3,6 @@
  * the files of attempts that were not chosen (yet). STAGING lies beside the output, so that one
  * rename publishes it.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +10,6 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "exec/driver_inside.h"
-
-void driver_attempt_name(const struct driver *d, struct plan_task t, uint32_t attempt,
-                         char ret[64])
-{
-        (void)snprintf(ret, 64, "attempt_%s_%c_%06u_%u", d->report->id + 4, t.reduce ? 'r' : 'm',
-                       t.number, attempt);
-}
 
 /* @path without its last component; "/" of what lies at the top. */
 static char *parent_of(const char *path)
@@ -113,9 +105,9 @@ enum bdfs_status driver_keep_part(struct driver *d, struct plan_task t, uint32_t
                                   struct bdfs_err *err)
 {
         AUTO_FREE char *from = NULL, *to = NULL;
-        char name[64];
+        char name[JOB_ATTEMPT_BYTES];
 
-        driver_attempt_name(d, t, attempt, name);
+        job_attempt_name(d->report->id, t.reduce, t.number, attempt, name);
         if (asprintf(&from, "%s/_attempts/%s", d->staging, name) < 0 ||
             asprintf(&to, "%s/part-%05u", d->staging, t.number) < 0)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");

@@ -103,24 +103,6 @@ static ssize_t own_location(const struct input *in, const Hadoop__LocatedBlockPr
 
 /* ---- from this machine -------------------------------------------------------------------- */
 
-/* The datanode then looks at its replica itself (B11). */
-static void report_corrupt(struct input *in, const Hadoop__LocatedBlockProto *b, size_t own)
-{
-        Hadoop__ReportBadBlocksRequestProto q = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
-        Hadoop__LocatedBlockProto one = *b, *list = &one;
-        struct bdfs_err err;
-
-        one.locs = &b->locs[own];
-        one.n_locs = 1;
-        one.storageids = own < b->n_storageids ? &b->storageids[own] : NULL;
-        one.n_storageids = own < b->n_storageids ? 1 : 0;
-        one.n_storagetypes = one.n_iscached = 0;
-        q.blocks = &list;
-        q.n_blocks = 1;
-        /* whether or not it arrives, the bytes come from elsewhere or not at all */
-        BDFS_IGNORE(fs_call_only(in->place->fs, METHOD_CLIENT_reportBadBlocks, &q.base, &err));
-}
-
 static enum bdfs_status read_local(struct input *in, const Hadoop__LocatedBlockProto *b,
                                    uint64_t at, bool few, uint8_t **ret, size_t *ret_n,
                                    struct bdfs_err *err)
@@ -224,7 +206,7 @@ static enum bdfs_status read_bytes(struct input *in, uint8_t **ret, size_t *ret_
                                       *ret_n == in->spec->file_length))
                         return BDFS_OK;
                 if (rc == BDFS_CORRUPT)
-                        report_corrupt(in, b, (size_t)own);
+                        locate_report_corrupt(in->place->fs, b, (size_t)own);
                 if (rc != BDFS_OK)
                         in->not_local = b->offset;
         }
