@@ -54,6 +54,13 @@ void describe_fini(struct describe *d)
         d->left = 0;
 }
 
+uint64_t describe_other_use(const struct node_info *node)
+{
+        uint64_t known = node->used + node->remaining;
+
+        return node->capacity > known ? node->capacity - known : 0;
+}
+
 Hadoop__DatanodeInfoProto *describe_node(struct describe *d, const struct node_info *node,
                                          enum rpc_listener_kind kind)
 {
@@ -82,9 +89,7 @@ Hadoop__DatanodeInfoProto *describe_node(struct describe *d, const struct node_i
         SET(lastupdate, (uint64_t)node->last_heartbeat_wall_ms);
         SET(lastupdatemonotonic, (uint64_t)node->last_heartbeat_mono_ms);
         SET(xceivercount, node->transfers);
-        SET(nondfsused, node->capacity - node->used > node->remaining
-                                ? node->capacity - node->used - node->remaining
-                                : 0);
+        SET(nondfsused, describe_other_use(node));
         SET(numblocks, (uint32_t)node->replicas);
         SET(lastblockreporttime, (uint64_t)node->last_full_report_wall_ms);
 #undef SET

@@ -23,6 +23,8 @@ void *describe_alloc(struct describe *d, size_t n);
 char *describe_text(struct describe *d, const char *text);
 void describe_fini(struct describe *d);
 
+/* Bytes of its volumes that are neither its own nor free. */
+uint64_t describe_other_use(const struct node_info *node);
 /* As seen on listener @kind: its ports are of the same kind (DESIGN D1). */
 Hadoop__DatanodeInfoProto *describe_node(struct describe *d, const struct node_info *node,
                                          enum rpc_listener_kind kind);

@@ -161,6 +161,8 @@ static Hadoop__DatanodeStorageReportProto *storage_report(struct describe *d,
         s->capacity = n->capacity;
         s->dfsused = s->blockpoolused = n->used;
         s->remaining = n->remaining;
+        s->has_nondfsused = 1;
+        s->nondfsused = describe_other_use(n);
         list[0] = s;
         r->storagereports = list;
         r->n_storagereports = 1;
