@@ -28,8 +28,13 @@ static enum bdfs_status check_holder(struct apply *a, const struct inode *file,
         char owner[HOLDER_BYTES_MAX + 1], text[BLOCK_TEXT_BYTES];
         enum bdfs_status rc = table_holder_name(a->t, file->holder, owner, err);
 
-        if (rc != BDFS_OK || strcmp(owner, holder) == 0)
+        if (rc != BDFS_OK)
                 return rc;
+        if (strcmp(owner, holder) == 0) {
+                (void)apply_block_text(a, asked, text);
+                return lease_permit(a->t, &a->caller, file,
+                                    &(struct path){.text = text, .n = strlen(text)}, err);
+        }
         return bdfs_fail(err, BDFS_LEASE_EXPIRED, "Lease mismatch: %s is accessed by a non lease "
                          "holder %s", apply_block_text(a, asked, text), holder);
 }

@@ -129,6 +129,23 @@ static enum bdfs_status refuse_file(struct store_txn *t, const struct lease_aske
         return rc;
 }
 
+enum bdfs_status lease_permit(struct store_txn *t, const struct perm_caller *c,
+                              const struct inode *file, const struct path *path,
+                              struct bdfs_err *err)
+{
+        const struct perm_object o = {.owner = file->owner, .group = file->group,
+                                      .mode = file->mode};
+        struct perm_text text = {.path = path->text, .path_n = path->n, .mode = file->mode};
+        enum bdfs_status rc;
+
+        if (c->user == file->owner || perm_allows(c, &o, PERM_WRITE))
+                return BDFS_OK;
+        rc = table_name(t, file->owner, &text.owner, err);
+        if (rc == BDFS_OK)
+                rc = table_name(t, file->group, &text.group, err);
+        return rc != BDFS_OK ? rc : perm_denied(c->who->user, PERM_WRITE, &text, err);
+}
+
 enum bdfs_status lease_find(struct store_txn *t, const struct perm_caller *c,
                             const struct lease_asked *asked, struct inode *ret,
                             struct bdfs_err *err)
@@ -146,9 +163,13 @@ enum bdfs_status lease_find(struct store_txn *t, const struct perm_caller *c,
                                                 .words = "File does not exist: ",
                                                 .path = *asked->path},
                               err);
+        if (asked->inode != 0) /* and the way there was not walked */
+                rc = lease_permit(t, c, ret, asked->path, err);
+        if (rc != BDFS_OK)
+                return rc;
         if (ret->type == INODE_FILE && (ret->flags & INODE_OPEN) &&
             holds(t, ret, asked->holder, &rc, err))
-                return BDFS_OK;
+                return lease_permit(t, c, ret, asked->path, err);
         return rc != BDFS_OK ? rc : refuse_file(t, asked, ret, err);
 }
 

@@ -1,8 +1,9 @@
 /*
  * lease.h - who may write which file: the rows, and HDFS's checks and words.
  *
- * A lease is named by its holder, a string that the client made up; whoever has the string has the
- * lease. When a lease was last renewed is soft state elsewhere (lease_clock.h).
+ * A lease is named by its holder, a string that the client made up. Whoever has the string and may
+ * write the file, or owns it, has the lease; the string alone is no key, for refusals tell it. When
+ * a lease was last renewed is soft state elsewhere (lease_clock.h).
  *
  * Changing functions keep the file's OPEN flags, holder and machine in step with the rows; the
  * caller writes the inode.
@@ -26,6 +27,10 @@ struct lease_asked {
 enum bdfs_status lease_find(struct store_txn *t, const struct perm_caller *c,
                             const struct lease_asked *asked, struct inode *ret,
                             struct bdfs_err *err) BDFS_MUST_CHECK;
+/* May @c go on with this open file, whose lease it names? Else PERMISSION, in terms of @path. */
+enum bdfs_status lease_permit(struct store_txn *t, const struct perm_caller *c,
+                              const struct inode *file, const struct path *path,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 struct lease_wish {
         const char *operation;  /* "CREATE_FILE", "APPEND_FILE", "TRUNCATE_FILE" */
         const struct path *path;

@@ -1,5 +1,7 @@
 #include "namenode/perm.h"
 
+#include <string.h>
+
 bool perm_allows(const struct perm_caller *c, const struct perm_object *o, unsigned access)
 {
         unsigned bits = o->mode & 7u;
@@ -15,6 +17,25 @@ bool perm_allows(const struct perm_caller *c, const struct perm_object *o, unsig
                                 bits = (o->mode >> 3) & 7u;
         }
         return (bits & access) == access;
+}
+
+bool perm_allows_names(const struct ns_caller *who, const char *owner, const char *group,
+                       uint16_t mode, unsigned access)
+{
+        enum { ITS = 1, NONE = 2 }; /* ids that only say whether it is the object's */
+        const struct perm_object o = {.owner = ITS, .group = ITS, .mode = mode};
+        uint32_t member = NONE;
+        const struct perm_caller c = {
+                .user = strcmp(who->user, owner) == 0 ? ITS : NONE,
+                .groups = &member,
+                .groups_n = 1,
+                .superuser = who->superuser,
+        };
+
+        for (size_t i = 0; i < who->groups_n; i++)
+                if (strcmp(who->groups[i], group) == 0)
+                        member = ITS;
+        return perm_allows(&c, &o, access);
 }
 
 bool perm_sticky(const struct perm_caller *c, const struct perm_object *parent,

@@ -46,6 +46,9 @@ struct perm_object {             /* what a check needs of an inode */
 };
 
 bool perm_allows(const struct perm_caller *c, const struct perm_object *o, unsigned access);
+/* The same by names, of an object that was looked up already. */
+bool perm_allows_names(const struct ns_caller *who, const char *owner, const char *group,
+                       uint16_t mode, unsigned access);
 /* May not @c take @child out of @parent, because of the sticky bit? */
 bool perm_sticky(const struct perm_caller *c, const struct perm_object *parent,
                  uint32_t child_owner);

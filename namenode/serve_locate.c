@@ -48,8 +48,9 @@ static size_t replicas_of(struct reading *g, const struct ns_piece *p, uint32_t 
         return bad;
 }
 
+/* @rights: of the token; without any it opens nothing. */
 static Hadoop__LocatedBlockProto *locate_piece(struct reading *g, uint64_t inode,
-                                               const struct ns_piece *p)
+                                               const struct ns_piece *p, unsigned rights)
 {
         uint32_t nodes[REPLICAS_ROOM];
         struct describe_block what = {
@@ -60,7 +61,7 @@ static Hadoop__LocatedBlockProto *locate_piece(struct reading *g, uint64_t inode
                 .base = p->base,
                 .inode = inode,
                 .open = p->state == BLOCK_UNDER_CONSTRUCTION,
-                .rights = TOKEN_READ,
+                .rights = rights,
                 .nodes = nodes,
         };
 
@@ -75,7 +76,8 @@ static Hadoop__LocatedBlockProto *locate_piece(struct reading *g, uint64_t inode
         return describe_located(&g->d, g->nn, &what, g->call->caller->user, g->call->listener);
 }
 
-static Hadoop__LocatedBlocksProto *locate_map(struct reading *g, const struct ns_map *m)
+static Hadoop__LocatedBlocksProto *locate_map(struct reading *g, const struct ns_map *m,
+                                              unsigned rights)
 {
         Hadoop__LocatedBlocksProto *l = describe_alloc(&g->d, sizeof(*l));
 
@@ -89,7 +91,7 @@ static Hadoop__LocatedBlocksProto *locate_map(struct reading *g, const struct ns
         if (l->blocks == NULL)
                 return NULL;
         for (size_t i = 0; i < m->n; i++) {
-                l->blocks[i] = locate_piece(g, m->inode, &m->pieces[i]);
+                l->blocks[i] = locate_piece(g, m->inode, &m->pieces[i], rights);
                 if (l->blocks[i] == NULL)
                         return NULL;
         }
@@ -99,7 +101,7 @@ static Hadoop__LocatedBlocksProto *locate_map(struct reading *g, const struct ns
         if (m->n > 0 && m->pieces[m->n - 1].offset == m->last.offset)
                 l->lastblock = l->blocks[m->n - 1];
         else
-                l->lastblock = locate_piece(g, m->inode, &m->last);
+                l->lastblock = locate_piece(g, m->inode, &m->last, rights);
         return l->lastblock == NULL ? NULL : l;
 }
 
@@ -166,13 +168,14 @@ static void get_block_locations(void *context, struct rpc_call *call)
         rc = ns_locate(g.t, &g.who.ns, &g.path, q->offset, q->length, &status, &map, &err);
         if (rc == BDFS_OK) {
                 touch_atime(g.nn, &status);
-                r.locations = locate_map(&g, &map);
+                r.locations = locate_map(&g, &map, TOKEN_READ);
         }
         ns_map_fini(&map);
         reading_end(&g, rc, r.locations == NULL ? NULL : &r.base, &err);
 }
 
-/* Add the locations of the whole file; READ was not asked for (HDFS does neither). */
+/* Add the locations of the whole file. READ is not asked for, as in HDFS; who lacks it gets tokens
+ * that open nothing. */
 static bool add_locations(struct reading *g, const struct ns_status *s,
                           Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks)
 {
@@ -184,8 +187,11 @@ static bool add_locations(struct reading *g, const struct ns_status *s,
                 return true;
         ok = ns_locate_inode(g->t, s->inode, 0, INT64_MAX, &map, &err) == BDFS_OK;
         if (ok) {
+                bool may_read = perm_allows_names(&g->who.ns, s->owner, s->group, s->mode,
+                                                  PERM_READ);
+
                 *ret_blocks += map.n;
-                f->locations = locate_map(g, &map);
+                f->locations = locate_map(g, &map, may_read ? TOKEN_READ : 0);
                 ok = f->locations != NULL;
         }
         ns_map_fini(&map);

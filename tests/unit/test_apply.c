@@ -417,7 +417,10 @@ static void an_open_file_belongs_to_its_holder(void **state)
         REFUSED(do_truncate(&ALICE, "/o/open", 5, "holder2"), BEING_CREATED,
                 "Failed to TRUNCATE_FILE /o/open for holder2 on 127.0.0.1 because this file lease "
                 "is currently owned by holder1 on 127.0.0.1");
-        OK(do_add_block(&BOB, "/o/open", 0, "holder1", (struct at_block){0}));
+        REFUSED(do_add_block(&BOB, "/o/open", 0, "holder1", (struct at_block){0}), PERMISSION,
+                "Permission denied: user=bob, access=WRITE, "
+                "inode=\"/o/open\":alice:supergroup:-rw-r--r--");
+        OK(do_add_block(&ALICE, "/o/open", 0, "holder1", (struct at_block){0}));
 }
 
 static void append_refuses_in_the_words_of_hdfs(void **state)
