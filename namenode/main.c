@@ -1,78 +1,30 @@
 /* bdfs-namenode: configuration, start, wait for a signal, stop. */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "common/conf.h"
 #include "common/log.h"
+#include "common/service.h"
 #include "namenode/namenode.h"
 
-static int usage(int code)
+static int serve(const void *conf)
 {
-        (void)fprintf(code == 0 ? stdout : stderr,
-                      "usage: bdfs-namenode --conf FILE [-n | --print-config]\n"
-                      "  -n              check FILE and exit\n"
-                      "  --print-config  print what FILE and the defaults say\n\n"
-                      "Keys of FILE:\n");
-        conf_help(namenode_conf_table, namenode_conf_table_n, code == 0 ? stdout : stderr);
-        return code;
-}
-
-static void wait_for_signal(const sigset_t *set)
-{
-        int got;
-
-        while ((got = sigwaitinfo(set, NULL)) < 0 && errno == EINTR)
-                ;
-        log_info("stopping signal=%d", got);
-}
-
-static int serve(const struct namenode_conf *conf)
-{
+        const struct namenode_conf *c = conf;
         struct namenode *nn;
         struct bdfs_err err;
-        sigset_t set;
 
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigaddset(&set, SIGINT);
-        (void)sigprocmask(SIG_BLOCK, &set, NULL); /* before the threads, which inherit it */
-        (void)signal(SIGPIPE, SIG_IGN);
-        if (namenode_start(&nn, conf, &err) != BDFS_OK) {
-                log_error("cannot start: %s", err.text);
-                return bdfs_status_exit(err.status);
-        }
-        log_info("ready cluster=%s own_port=%u hadoop_port=%u index=%llu", conf->cluster,
+        service_signals();
+        if (namenode_start(&nn, c, &err) != BDFS_OK)
+                return service_cannot(&err);
+        log_info("ready cluster=%s own_port=%u hadoop_port=%u index=%llu", c->cluster,
                  namenode_port(nn, RPC_OWN), namenode_port(nn, RPC_HADOOP),
                  (unsigned long long)commit_index(nn->commit));
-        wait_for_signal(&set);
+        service_wait();
         namenode_stop(nn);
         return 0;
 }
 
 int main(int argc, char **argv)
 {
+        const struct service s = {"bdfs-namenode", namenode_conf_table, namenode_conf_table_n,
+                                  serve};
         struct namenode_conf conf;
-        struct bdfs_err err;
-        int rc = 0;
 
-        log_open("bdfs-namenode", LOG_LEVEL_INFO);
-        if (argc == 2 && strcmp(argv[1], "--help") == 0)
-                return usage(0);
-        if (argc < 3 || argc > 4 || strcmp(argv[1], "--conf") != 0)
-                return usage(2);
-        if (conf_load(namenode_conf_table, namenode_conf_table_n, argv[2], &conf, &err) !=
-            BDFS_OK) {
-                log_error("%s", err.text);
-                return bdfs_status_exit(err.status);
-        }
-        if (argc == 4 && strcmp(argv[3], "--print-config") == 0)
-                conf_print(namenode_conf_table, namenode_conf_table_n, &conf, stdout);
-        else if (argc == 3)
-                rc = serve(&conf);
-        else if (strcmp(argv[3], "-n") != 0)
-                rc = usage(2);
-        conf_free(namenode_conf_table, namenode_conf_table_n, &conf);
-        return rc;
+        return service_main(&s, &conf, argc, argv);
 }

@@ -1,0 +1,79 @@
+#include "common/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/log.h"
+
+static int usage(const struct service *s, int code)
+{
+        FILE *to = code == 0 ? stdout : stderr;
+
+        (void)fprintf(to,
+                      "usage: %s --conf FILE [-n | --print-config]\n"
+                      "  -n              check FILE and exit\n"
+                      "  --print-config  print what FILE and the defaults say\n\n"
+                      "Keys of FILE:\n",
+                      s->name);
+        conf_help(s->table, s->table_n, to);
+        return code;
+}
+
+int service_main(const struct service *s, void *conf, int argc, char **argv)
+{
+        struct bdfs_err err;
+        int rc = 0;
+
+        log_open(s->name, LOG_LEVEL_INFO);
+        if (argc == 2 && strcmp(argv[1], "--help") == 0)
+                return usage(s, 0);
+        if (argc < 3 || argc > 4 || strcmp(argv[1], "--conf") != 0)
+                return usage(s, 2);
+        if (conf_load(s->table, s->table_n, argv[2], conf, &err) != BDFS_OK) {
+                log_error("%s", err.text);
+                return bdfs_status_exit(err.status);
+        }
+        if (argc == 4 && strcmp(argv[3], "--print-config") == 0)
+                conf_print(s->table, s->table_n, conf, stdout);
+        else if (argc == 3)
+                rc = s->serve(conf);
+        else if (strcmp(argv[3], "-n") != 0)
+                rc = usage(s, 2);
+        conf_free(s->table, s->table_n, conf);
+        return rc;
+}
+
+static sigset_t ends(void)
+{
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        return set;
+}
+
+void service_signals(void)
+{
+        sigset_t set = ends();
+
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
+void service_wait(void)
+{
+        sigset_t set = ends();
+        int got;
+
+        while ((got = sigwaitinfo(&set, NULL)) < 0 && errno == EINTR)
+                ;
+        log_info("stopping signal=%d", got);
+}
+
+int service_cannot(const struct bdfs_err *err)
+{
+        log_error("cannot start: %s", err->text);
+        return bdfs_status_exit(err->status);
+}

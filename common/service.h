@@ -1,0 +1,27 @@
+/*
+ * service.h - main() of a server: its command line, its configuration, signals that end it.
+ *
+ *      bdfs-NAME --conf FILE [-n | --print-config]
+ *
+ * Threads: main's only.
+ */
+#pragma once
+
+#include "common/conf.h"
+
+struct service {
+        const char *name; /* of the program */
+        const struct conf_key *table;
+        size_t table_n;
+        int (*serve)(const void *conf); /* runs until service_wait() returns; the exit code */
+};
+
+/* @conf: room for what the table describes. Returns the exit code. */
+int service_main(const struct service *s, void *conf, int argc, char **argv);
+
+/* Before the first thread, which inherits it: SIGTERM and SIGINT wait for service_wait(), SIGPIPE
+ * is ignored. */
+void service_signals(void);
+void service_wait(void);
+/* Says why it cannot start; the exit code. */
+int service_cannot(const struct bdfs_err *err);
