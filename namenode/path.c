@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "proto/utf8.h"
+
 /* Path names at the edge: strings of clients and of records, checked in HDFS's words. */
 
 #define PATH_EDGE_BYTES_MAX (4 * PATH_BYTES_MAX) /* a character of UTF-8 has up to four bytes */
@@ -53,33 +55,10 @@ static bool equals(const char *name, size_t n, const char *text)
         return n == strlen(text) && memcmp(name, text, n) == 0;
 }
 
-/* Length of the UTF-8 sequence at @p, 0 when it is none. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-        uint32_t c;
-        size_t n;
-
-        if (p[0] < 0x80)
-                return 1;
-        n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-        if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-                return 0;
-        c = p[0] & (0x7fu >> n);
-        for (size_t i = 1; i < n; i++) {
-                if ((p[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (p[i] & 0x3fu);
-        }
-        if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-            (n == 4 && (c < 0x10000 || c > 0x10ffff)))
-                return 0;
-        return n;
-}
-
 static bool utf8_valid(const char *bytes, size_t n)
 {
         for (size_t i = 0; i < n;) {
-                size_t step = utf8_sequence((const unsigned char *)bytes + i, n - i);
+                size_t step = utf8_character((const uint8_t *)bytes + i, n - i);
 
                 if (step == 0)
                         return false;

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* Bytes of the well-formed character at @p, of which @n are here; 0: none begins here. */
-static size_t character(const uint8_t *p, size_t n)
+size_t utf8_character(const uint8_t *p, size_t n)
 {
         uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte: no overlong forms, */
         size_t size;                     /* no surrogates, nothing above U+10FFFF */
@@ -34,7 +33,7 @@ void utf8_copy(uint8_t *to, const void *from, size_t n)
         const uint8_t *p = from;
 
         for (size_t i = 0; i < n;) {
-                size_t size = character(p + i, n - i);
+                size_t size = utf8_character(p + i, n - i);
 
                 if (size == 0) {
                         to[i++] = '?';

@@ -11,5 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes of the well-formed character at @p, of which @n > 0 are here; 0: none begins here. */
+size_t utf8_character(const uint8_t *p, size_t n);
+
 /* Copy @n bytes; each byte that is not part of a well-formed character becomes '?'. */
 void utf8_copy(uint8_t *to, const void *from, size_t n);
