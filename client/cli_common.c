@@ -78,15 +78,21 @@ static const char *name_of(const struct cli *cli)
         return cli->verb == NULL ? cli->program : cli->verb->name;
 }
 
-int cli_usage(struct cli *cli, const char *format, ...)
+static void vsay(const struct cli *cli, const char *format, va_list ap)
 {
         char text[BDFS_ERR_TEXT_BYTES];
+
+        (void)vsnprintf(text, sizeof(text), format, ap);
+        say(name_of(cli), text);
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
         va_list ap;
 
         va_start(ap, format);
-        (void)vsnprintf(text, sizeof(text), format, ap);
+        vsay(cli, format, ap);
         va_end(ap);
-        say(name_of(cli), text);
         if (cli->verb != NULL)
                 (void)fprintf(stderr, "usage: %s %s %s\n", cli->program, cli->verb->name,
                               cli->verb->usage);
@@ -95,13 +101,11 @@ int cli_usage(struct cli *cli, const char *format, ...)
 
 void cli_warn(struct cli *cli, const char *format, ...)
 {
-        char text[BDFS_ERR_TEXT_BYTES];
         va_list ap;
 
         va_start(ap, format);
-        (void)vsnprintf(text, sizeof(text), format, ap);
+        vsay(cli, format, ap);
         va_end(ap);
-        say(name_of(cli), text);
 }
 
 const char *cli_hint(enum bdfs_status status)

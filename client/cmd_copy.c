@@ -48,6 +48,18 @@ static bool take_values(struct cli *cli, const struct copy_flags *f, unsigned *r
         return true;
 }
 
+/* What is typed may hold globs. */
+static int transfer_expanded(struct cli_transfer *t, int argc, char **argv)
+{
+        struct cli_items sources;
+        int rc;
+
+        cli_expand_all(t->copy.cli, argc, argv, &sources);
+        rc = cli_transfer_run(t, &sources);
+        cli_items_fini(&sources);
+        return rc;
+}
+
 /* ---- put ------------------------------------------------------------------------------------- */
 
 static enum bdfs_status put_stdin(struct cli_transfer *t, struct bdfs_err *err)
@@ -142,10 +154,8 @@ int cmd_get(struct cli *cli, int argc, char **argv)
                 {"f", &f.force, NULL}, {"p", &f.preserve, NULL}, {"crc", &f.sums, NULL},
                 {"ignoreCrc", &f.ignore_sums, NULL}, {"t", NULL, &f.threads},
                 {"q", NULL, &f.queue}, {NULL, NULL, NULL}};
-        struct cli_items sources;
         struct bdfs_err err;
         const char *dst = ".";
-        int rc;
 
         if (!cli_options(cli, &argc, &argv, options, 1, CLI_MANY) ||
             !take_values(cli, &f, &t.threads))
@@ -162,10 +172,7 @@ int cmd_get(struct cli *cli, int argc, char **argv)
                 cli_error(cli, &err);
                 return cli_exit(cli);
         }
-        cli_expand_all(cli, argc, argv, &sources);
-        rc = cli_transfer_run(&t, &sources);
-        cli_items_fini(&sources);
-        return rc;
+        return transfer_expanded(&t, argc, argv);
 }
 
 /* ---- cp -------------------------------------------------------------------------------------- */
@@ -207,9 +214,7 @@ int cmd_cp(struct cli *cli, int argc, char **argv)
                 {"f", &f.force, NULL}, {"d", &f.direct, NULL}, {"t", NULL, &f.threads},
                 {"q", NULL, &f.queue}, {"-replication", NULL, &f.replication},
                 {"-block-size", NULL, &f.block_size}, {NULL, NULL, NULL}};
-        struct cli_items sources;
         struct bdfs_err err;
-        int rc;
 
         if (!take_preserve(cli, &argc, argv, &t.copy.preserve) ||
             !cli_options(cli, &argc, &argv, options, 2, CLI_MANY) ||
@@ -221,8 +226,5 @@ int cmd_cp(struct cli *cli, int argc, char **argv)
                 cli_error(cli, &err);
                 return cli_exit(cli);
         }
-        cli_expand_all(cli, argc, argv, &sources);
-        rc = cli_transfer_run(&t, &sources);
-        cli_items_fini(&sources);
-        return rc;
+        return transfer_expanded(&t, argc, argv);
 }
