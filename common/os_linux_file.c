@@ -105,14 +105,6 @@ enum bdfs_status os_file_readv(struct os_file *f, uint64_t offset, struct iovec 
         return BDFS_OK;
 }
 
-enum bdfs_status os_file_read(struct os_file *f, uint64_t offset, void *to, size_t n, size_t *ret,
-                              struct bdfs_err *err)
-{
-        struct iovec iov = {.iov_base = to, .iov_len = n};
-
-        return os_file_readv(f, offset, &iov, 1, ret, err);
-}
-
 enum bdfs_status os_file_writev(struct os_file *f, uint64_t offset, struct iovec *iov, int iov_n,
                                 bool uncached, struct bdfs_err *err)
 {
@@ -137,14 +129,6 @@ enum bdfs_status os_file_writev(struct os_file *f, uint64_t offset, struct iovec
                 }
         }
         return BDFS_OK;
-}
-
-enum bdfs_status os_file_write(struct os_file *f, uint64_t offset, const void *from, size_t n,
-                               struct bdfs_err *err)
-{
-        struct iovec iov = {.iov_base = (void *)(uintptr_t)from, .iov_len = n};
-
-        return os_file_writev(f, offset, &iov, 1, false, err);
 }
 
 enum bdfs_status os_file_sync(struct os_file *f, struct bdfs_err *err)

@@ -338,14 +338,6 @@ enum bdfs_status os_sock_writev(struct os_sock *s, struct iovec *iov, int iov_n,
         return BDFS_OK;
 }
 
-enum bdfs_status os_sock_write(struct os_sock *s, const void *from, size_t n, int64_t deadline_ms,
-                               struct bdfs_err *err)
-{
-        struct iovec iov = {.iov_base = (void *)(uintptr_t)from, .iov_len = n};
-
-        return os_sock_writev(s, &iov, 1, deadline_ms, err);
-}
-
 enum bdfs_status os_sock_write_now(struct os_sock *s, const void *from, size_t n, size_t *ret,
                                    struct bdfs_err *err)
 {
