@@ -3,12 +3,6 @@
 #define ROW_VERSION 1
 #define VALUE_BYTES 9
 
-static void put_u64(uint8_t to[8], uint64_t v)
-{
-        put_u32be(to, (uint32_t)(v >> 32));
-        put_u32be(to + 4, (uint32_t)v);
-}
-
 static unsigned table_of(enum repair_class class)
 {
         BDFS_ASSERT((unsigned)class < REPAIR_CLASSES);
@@ -29,7 +23,7 @@ enum bdfs_status class_since(struct replicas_txn *t, enum repair_class class, ui
         size_t n;
         enum bdfs_status rc;
 
-        put_u64(key, block);
+        put_u64be(key, block);
         rc = store_get(t->t, table_of(class), key, sizeof(key), &value, &n, err);
         if (rc != BDFS_OK)
                 return rc;
@@ -52,8 +46,8 @@ static enum bdfs_status join(struct replicas_txn *t, enum repair_class class, ui
                 return BDFS_OK;
         if (rc != BDFS_OK && rc != BDFS_NOT_FOUND)
                 return rc;
-        put_u64(key, block);
-        put_u64(value + 1, (uint64_t)since_ms);
+        put_u64be(key, block);
+        put_u64be(value + 1, (uint64_t)since_ms);
         return store_put(t->t, table_of(class), key, sizeof(key), value, sizeof(value), err);
 }
 
@@ -65,7 +59,7 @@ static enum bdfs_status leave(struct replicas_txn *t, enum repair_class class, u
 
         if (class_count(t, class) == 0)
                 return BDFS_OK;
-        put_u64(key, block);
+        put_u64be(key, block);
         rc = store_del(t->t, table_of(class), key, sizeof(key), err);
         return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }

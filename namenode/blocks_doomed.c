@@ -3,16 +3,10 @@
 #define ROW_VERSION 1
 #define KEY_BYTES 12
 
-static void put_u64(uint8_t to[8], uint64_t v)
-{
-        put_u32be(to, (uint32_t)(v >> 32));
-        put_u32be(to + 4, (uint32_t)v);
-}
-
 static void key_of(uint8_t to[KEY_BYTES], uint32_t node, uint64_t block)
 {
         put_u32be(to, node);
-        put_u64(to + 4, block);
+        put_u64be(to + 4, block);
 }
 
 enum bdfs_status doomed_sent(struct replicas_txn *t, uint32_t node, uint64_t block,
@@ -43,7 +37,7 @@ enum bdfs_status doomed_set_sent(struct replicas_txn *t, uint32_t node, uint64_t
         uint8_t key[KEY_BYTES], value[9] = {ROW_VERSION};
 
         key_of(key, node, block);
-        put_u64(value + 1, (uint64_t)sent_ms);
+        put_u64be(value + 1, (uint64_t)sent_ms);
         return store_put(t->t, REPLICAS_DOOMED, key, sizeof(key), value, sizeof(value), err);
 }
 

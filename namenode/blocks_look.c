@@ -252,8 +252,7 @@ enum bdfs_status blocks_of_namespace(struct store_txn *ns, uint64_t after, uint6
         *ret_n = 0;
         if (rc != BDFS_OK)
                 return foreign(rc, err);
-        put_u32be(key, (uint32_t)((after + 1) >> 32));
-        put_u32be(key + 4, (uint32_t)(after + 1));
+        put_u64be(key, after + 1);
         rc = after == UINT64_MAX ? BDFS_NOT_FOUND : store_cursor_seek(c, key, sizeof(key), err);
         while (rc == BDFS_OK && *ret_n < room) {
                 const uint8_t *k, *v;

@@ -34,10 +34,8 @@ enum bdfs_status commit_applied_put(struct commit *c, struct store_txn *t, struc
 {
         uint8_t value[APPLIED_BYTES] = {TABLE_ROW_VERSION};
 
-        put_u32be(value + 1, (uint32_t)(c->index >> 32));
-        put_u32be(value + 5, (uint32_t)c->index);
-        put_u32be(value + 9, (uint32_t)((uint64_t)c->time_ms >> 32));
-        put_u32be(value + 13, (uint32_t)c->time_ms);
+        put_u64be(value + 1, c->index);
+        put_u64be(value + 9, (uint64_t)c->time_ms);
         memcpy(value + 17, journal_cluster(c->config.journal), 16);
         return store_put(t, TABLE_META, APPLIED_KEY, strlen(APPLIED_KEY), value, sizeof(value),
                          err);

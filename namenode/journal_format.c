@@ -10,17 +10,6 @@
 
 static const uint8_t segment_magic[8] = {'B', 'D', 'F', 'S', 'J', 'R', 'N', '1'};
 
-static void put_u64be(uint8_t *p, uint64_t v)
-{
-        put_u32be(p, (uint32_t)(v >> 32));
-        put_u32be(p + 4, (uint32_t)v);
-}
-
-static uint64_t get_u64be(const uint8_t *p)
-{
-        return (uint64_t)get_u32be(p) << 32 | get_u32be(p + 4);
-}
-
 static bool all_zero(const uint8_t *p, size_t n)
 {
         return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);

@@ -28,22 +28,16 @@ const char *const replicas_tables[REPLICAS_TABLES] = {
 
 /* ---- keys and values ------------------------------------------------------------------------- */
 
-static void put_u64(uint8_t *p, uint64_t v)
-{
-        put_u32be(p, (uint32_t)(v >> 32));
-        put_u32be(p + 4, (uint32_t)v);
-}
-
 static void key_block_node(uint8_t to[PAIR_KEY_BYTES], uint64_t block, uint32_t node)
 {
-        put_u64(to, block);
+        put_u64be(to, block);
         put_u32be(to + 8, node);
 }
 
 static void key_node_block(uint8_t to[PAIR_KEY_BYTES], uint32_t node, uint64_t block)
 {
         put_u32be(to, node);
-        put_u64(to + 4, block);
+        put_u64be(to + 4, block);
 }
 
 static enum bdfs_status bad_row(const char *table, struct bdfs_err *err)
@@ -63,7 +57,7 @@ static void row_u8(struct row *r, uint8_t v)
 
 static void row_u64(struct row *r, uint64_t v)
 {
-        put_u64(r->bytes + r->n, v);
+        put_u64be(r->bytes + r->n, v);
         r->n += 8;
 }
 
@@ -154,7 +148,7 @@ enum bdfs_status replicas_save(struct replicas_txn *t, struct bdfs_err *err)
 
         if (t->located == t->located_before)
                 return BDFS_OK;
-        put_u64(bytes, t->located);
+        put_u64be(bytes, t->located);
         return meta_put(t, key_located, bytes, sizeof(bytes), err);
 }
 
@@ -413,7 +407,7 @@ enum bdfs_status replicas_blocks(struct replicas_txn *t, unsigned table, uint64_
         *ret_n = 0;
         if (rc != BDFS_OK)
                 return rc;
-        put_u64(key, after + 1);
+        put_u64be(key, after + 1);
         rc = after == UINT64_MAX ? BDFS_NOT_FOUND : store_cursor_seek(c, key, sizeof(key), err);
         while (rc == BDFS_OK && *ret_n < room) {
                 const uint8_t *k, *v;

@@ -41,12 +41,6 @@ static uint64_t time_key(int64_t time_ms)
         return (uint64_t)time_ms ^ 1ULL << 63;
 }
 
-static void put_u64(uint8_t *p, uint64_t v)
-{
-        put_u32be(p, (uint32_t)(v >> 32));
-        put_u32be(p + 4, (uint32_t)v);
-}
-
 static enum bdfs_status malformed(enum table table, struct bdfs_err *err)
 {
         return bdfs_fail(err, BDFS_CORRUPT, "row in table %s makes no sense", table_names[table]);
@@ -99,8 +93,8 @@ static enum bdfs_status put_order(struct store_txn *t, const Bdfs__JournalRecord
 {
         uint8_t order[ORDER_KEY_BYTES], value[1 + KEY_BYTES_MAX] = {TABLE_ROW_VERSION};
 
-        put_u64(order, time_key(record->time_ms));
-        put_u64(order + 8, record->index);
+        put_u64be(order, time_key(record->time_ms));
+        put_u64be(order + 8, record->index);
         memcpy(value + 1, key, key_n);
         return store_put(t, TABLE_RETRY_ORDER, order, sizeof(order), value, 1 + key_n, err);
 }
@@ -120,7 +114,7 @@ static enum bdfs_status forget_oldest(struct store_txn *t, struct store_cursor *
         if (key_n != ORDER_KEY_BYTES || n < 2 || n > 1 + sizeof(answer) ||
             value[0] != TABLE_ROW_VERSION)
                 return malformed(TABLE_RETRY_ORDER, err);
-        put_u64(before, time_key(time_ms));
+        put_u64be(before, time_key(time_ms));
         if (memcmp(key, before, sizeof(before)) >= 0)
                 return BDFS_NOT_FOUND;
         memcpy(answer, value + 1, n - 1); /* the row moves when it is deleted */

@@ -155,7 +155,7 @@ enum bdfs_status table_get_inode(struct store_txn *t, uint64_t id, struct inode 
         size_t n;
         enum bdfs_status rc;
 
-        key_u64(key, id);
+        put_u64be(key, id);
         rc = store_get(t, TABLE_INODE, key, sizeof(key), &value, &n, err);
         if (rc != BDFS_OK)
                 return rc;
@@ -170,7 +170,7 @@ enum bdfs_status table_put_inode(struct store_txn *t, const struct inode *row,
 
         BDFS_ASSERT(row->id != 0);
         BDFS_ASSERT(inode_sane(row));
-        key_u64(key, row->id);
+        put_u64be(key, row->id);
         return store_put(t, TABLE_INODE, key, sizeof(key), value, inode_encode(row, value), err);
 }
 
@@ -178,7 +178,7 @@ enum bdfs_status table_del_inode(struct store_txn *t, uint64_t id, struct bdfs_e
 {
         uint8_t key[8];
 
-        key_u64(key, id);
+        put_u64be(key, id);
         return store_del(t, TABLE_INODE, key, sizeof(key), err);
 }
 
@@ -190,7 +190,7 @@ enum bdfs_status table_del_inode(struct store_txn *t, uint64_t id, struct bdfs_e
 size_t entry_key(uint8_t to[8 + NAME_BYTES_MAX], uint64_t parent, const char *name, size_t n)
 {
         BDFS_ASSERT(n <= NAME_BYTES_MAX);
-        key_u64(to, parent);
+        put_u64be(to, parent);
         for (size_t i = 0; i < n; i++)
                 to[8 + i] = (uint8_t)name[i] ^ NAME_TURN;
         return 8 + n;
@@ -265,7 +265,7 @@ enum bdfs_status table_get_target(struct store_txn *t, uint64_t symlink, const c
         size_t n;
         enum bdfs_status rc;
 
-        key_u64(key, symlink);
+        put_u64be(key, symlink);
         rc = store_get(t, TABLE_TARGET, key, sizeof(key), &value, &n, err);
         if (rc != BDFS_OK)
                 return rc;
@@ -282,7 +282,7 @@ enum bdfs_status table_put_target(struct store_txn *t, uint64_t symlink, const c
         uint8_t key[8], value[1 + SYMLINK_BYTES_MAX];
 
         BDFS_ASSERT(n > 0 && n <= SYMLINK_BYTES_MAX);
-        key_u64(key, symlink);
+        put_u64be(key, symlink);
         value[0] = TABLE_ROW_VERSION;
         memcpy(value + 1, target, n);
         return store_put(t, TABLE_TARGET, key, sizeof(key), value, n + 1, err);
@@ -292,6 +292,6 @@ enum bdfs_status table_del_target(struct store_txn *t, uint64_t symlink, struct 
 {
         uint8_t key[8];
 
-        key_u64(key, symlink);
+        put_u64be(key, symlink);
         return store_del(t, TABLE_TARGET, key, sizeof(key), err);
 }

@@ -10,8 +10,8 @@ static_assert(BLOCK_NODES_MAX >= 2 * PIPELINE_NODES_MAX, "a pipeline can be rebu
 
 void extent_key(uint8_t to[16], uint64_t inode, uint64_t offset)
 {
-        key_u64(to, inode);
-        key_u64(to + 8, offset);
+        put_u64be(to, inode);
+        put_u64be(to + 8, offset);
 }
 
 bool extent_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
@@ -97,7 +97,7 @@ enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block 
         size_t n;
         enum bdfs_status rc;
 
-        key_u64(key, id);
+        put_u64be(key, id);
         rc = store_get(t, TABLE_BLOCK, key, sizeof(key), &value, &n, err);
         if (rc != BDFS_OK)
                 return rc;
@@ -112,7 +112,7 @@ enum bdfs_status table_put_block(struct store_txn *t, const struct block *row,
         struct row r = {.at = value};
 
         BDFS_ASSERT(block_sane(row));
-        key_u64(key, row->id);
+        put_u64be(key, row->id);
         row_u8(&r, TABLE_ROW_VERSION);
         row_u64(&r, row->stamp);
         row_u64(&r, row->length);
@@ -131,7 +131,7 @@ enum bdfs_status table_del_block(struct store_txn *t, uint64_t id, struct bdfs_e
 {
         uint8_t key[8];
 
-        key_u64(key, id);
+        put_u64be(key, id);
         return store_del(t, TABLE_BLOCK, key, sizeof(key), err);
 }
 
@@ -139,9 +139,9 @@ enum bdfs_status table_del_block(struct store_txn *t, uint64_t id, struct bdfs_e
 
 void block_ref_key(uint8_t to[24], const struct block_ref *ref)
 {
-        key_u64(to, ref->block);
-        key_u64(to + 8, ref->inode);
-        key_u64(to + 16, ref->offset);
+        put_u64be(to, ref->block);
+        put_u64be(to + 8, ref->inode);
+        put_u64be(to + 16, ref->offset);
 }
 
 bool block_ref_decode(const uint8_t *key, size_t key_n, struct block_ref *ret)

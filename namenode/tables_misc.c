@@ -13,7 +13,7 @@ enum bdfs_status table_get_total(struct store_txn *t, uint64_t directory, struct
         struct rd r;
         enum bdfs_status rc;
 
-        key_u64(key, directory);
+        put_u64be(key, directory);
         *ret = (struct total){0};
         rc = store_get(t, TABLE_TOTAL, key, sizeof(key), &value, &n, NULL);
         if (rc == BDFS_NOT_FOUND)
@@ -51,7 +51,7 @@ enum bdfs_status table_put_total(struct store_txn *t, uint64_t directory, const 
         uint8_t key[8], value[41];
         struct row r = {.at = value};
 
-        key_u64(key, directory);
+        put_u64be(key, directory);
         if (total_is_zero(row))
                 return del_if_there(t, TABLE_TOTAL, key, sizeof(key), err);
         row_u8(&r, TABLE_ROW_VERSION);
@@ -141,7 +141,7 @@ static size_t holder_key(uint8_t to[1 + HOLDER_BYTES_MAX], const char *name, siz
 static void id_key(uint8_t to[9], uint64_t id)
 {
         to[0] = 'i';
-        key_u64(to + 1, id);
+        put_u64be(to + 1, id);
 }
 
 enum bdfs_status table_get_holder(struct store_txn *t, const char *name, size_t n,
@@ -232,8 +232,8 @@ enum bdfs_status table_holder_name(struct store_txn *t, uint64_t id,
 
 static void lease_key(uint8_t to[16], uint64_t holder, uint64_t inode)
 {
-        key_u64(to, holder);
-        key_u64(to + 8, inode);
+        put_u64be(to, holder);
+        put_u64be(to + 8, inode);
 }
 
 enum bdfs_status table_put_lease(struct store_txn *t, uint64_t holder, uint64_t inode,
@@ -271,7 +271,7 @@ enum bdfs_status table_put_doomed(struct store_txn *t, uint64_t inode, struct bd
         static const uint8_t value[1] = {TABLE_ROW_VERSION};
         uint8_t key[8];
 
-        key_u64(key, inode);
+        put_u64be(key, inode);
         return store_put(t, TABLE_DOOMED, key, sizeof(key), value, sizeof(value), err);
 }
 
@@ -279,7 +279,7 @@ enum bdfs_status table_del_doomed(struct store_txn *t, uint64_t inode, struct bd
 {
         uint8_t key[8];
 
-        key_u64(key, inode);
+        put_u64be(key, inode);
         return store_del(t, TABLE_DOOMED, key, sizeof(key), err);
 }
 

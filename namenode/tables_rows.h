@@ -38,17 +38,6 @@ static inline void row_bytes(struct row *r, const void *bytes, size_t n)
         r->at += n;
 }
 
-static inline void key_u64(uint8_t *to, uint64_t v)
-{
-        put_u32be(to, (uint32_t)(v >> 32));
-        put_u32be(to + 4, (uint32_t)v);
-}
-
-static inline uint64_t get_u64be(const uint8_t *p)
-{
-        return (uint64_t)get_u32be(p) << 32 | get_u32be(p + 4);
-}
-
 /* A reader behind the version byte; bad when that is not ours. */
 static inline struct rd row_rd(const uint8_t *value, size_t n)
 {

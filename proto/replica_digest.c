@@ -85,10 +85,8 @@ bool replica_digest_equal(const struct replica_digest *a, const struct replica_d
 
 void replica_digest_encode(const struct replica_digest *d, uint8_t ret[REPLICA_DIGEST_BYTES])
 {
-        put_u32be(ret, (uint32_t)(d->high >> 32));
-        put_u32be(ret + 4, (uint32_t)d->high);
-        put_u32be(ret + 8, (uint32_t)(d->low >> 32));
-        put_u32be(ret + 12, (uint32_t)d->low);
+        put_u64be(ret, d->high);
+        put_u64be(ret + 8, d->low);
 }
 
 bool replica_digest_decode(const uint8_t *bytes, size_t n, struct replica_digest *ret)

@@ -19,12 +19,6 @@ static_assert(STATE_BODY_BYTES <= STATE_CRC_AT, "a state page fits its page");
 static const uint8_t state_magic[8] = {'B', 'D', 'F', 'S', 'R', 'E', 'P', '1'};
 static const uint8_t zeros[REPLICA_PAGE_BYTES];
 
-static void put_u64be(uint8_t *p, uint64_t v)
-{
-        put_u32be(p, (uint32_t)(v >> 32));
-        put_u32be(p + 4, (uint32_t)v);
-}
-
 static bool all_zero(const uint8_t *p, size_t n)
 {
         BDFS_ASSERT(n <= sizeof(zeros));

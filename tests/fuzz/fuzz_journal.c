@@ -46,8 +46,7 @@ static void fix_records(uint8_t *p, size_t body_n, uint64_t *next)
                 at += 4 + n;
                 count++;
         }
-        put_u32be(p + 8, (uint32_t)(*next >> 32));
-        put_u32be(p + 12, (uint32_t)*next);
+        put_u64be(p + 8, *next);
         put_u32be(p + 16, count);
         *next += count;
 }

@@ -286,7 +286,7 @@ static void time_never_goes_back(void **state)
         OK(store_get(t, TABLE_META, "applied", 7, &v, &n, &kit.err));
         assert_int_equal(n, sizeof(row));
         memcpy(row, v, n);
-        kit_u64(row + 9, 1ULL << 50);
+        put_u64be(row + 9, 1ULL << 50);
         OK(store_put(t, TABLE_META, "applied", 7, row, n, &kit.err));
         OK(store_commit(t, &kit.err));
         kit_close(true);
@@ -294,7 +294,7 @@ static void time_never_goes_back(void **state)
         (void)kit_made("/b");
         OK(store_begin_read(kit.store, &t, &kit.err));
         OK(store_get(t, TABLE_INODE, "/b", 2, &v, &n, &kit.err));
-        kit_u64(future + 8, 1ULL << 50);
+        put_u64be(future + 8, 1ULL << 50);
         assert_memory_equal(v + 8, future + 8, 8);
         store_abort(t);
         kit_stop(true);

@@ -77,12 +77,6 @@ void apply_batch_reset(struct apply_batch *b)
         b->count = 0;
 }
 
-static inline void kit_u64(uint8_t *p, uint64_t v)
-{
-        put_u32be(p, (uint32_t)(v >> 32));
-        put_u32be(p + 4, (uint32_t)v);
-}
-
 enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct bdfs_err *err)
 {
         uint64_t count = b->count;
@@ -94,9 +88,9 @@ enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct 
         if (count == 0)
                 return BDFS_OK;
         if (rc == BDFS_OK)
-                count += (uint64_t)get_u32be(v) << 32 | get_u32be(v + 4);
+                count += get_u64be(v);
         b->count = 0;
-        kit_u64(value, count);
+        put_u64be(value, count);
         return store_put(t, TABLE_TOTAL, "count", 5, value, sizeof(value), err);
 }
 
@@ -105,8 +99,8 @@ static inline enum bdfs_status kit_put(struct store_txn *t, const Bdfs__JournalR
 {
         uint8_t value[16];
 
-        kit_u64(value, r->index);
-        kit_u64(value + 8, (uint64_t)r->time_ms);
+        put_u64be(value, r->index);
+        put_u64be(value + 8, (uint64_t)r->time_ms);
         return store_put(t, TABLE_INODE, path, n < 400 ? n : 400, value, sizeof(value), err);
 }
 
