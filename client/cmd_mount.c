@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,23 +139,35 @@ static int run_mount(struct cli *cli, int argc, char **argv)
         return cli_exit(cli);
 }
 
-/* Directories among the arguments by their whole name, which is how umount knows its daemon. */
-static bool resolve_operands(int argc, char **argv, char **ret_path)
+/* Is the argument after this one its value? */
+static bool takes_value(const char *option)
 {
-        struct stat st;
+        static const char *const list[] = {"-o", "--conf", "--uri", "--user", "--timeout", "--log"};
 
-        for (int i = 1; i < argc; i++) {
-                char *path = argv[i][0] == '-' ? NULL : absolute(argv[i]);
-
-                if (path == NULL)
-                        continue;
-                if (is_mounted(path) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode))) {
-                        argv[i] = *ret_path = path;
+        for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+                if (strcmp(option, list[i]) == 0)
                         return true;
-                }
-                free(path);
         }
         return false;
+}
+
+/* The place to mount at by its whole name, which is how umount knows its daemon; NULL: there is
+ * none, or it does not exist. */
+static char *resolve_operand(int argc, char **argv)
+{
+        for (int i = 1; i < argc; i++) {
+                char *path;
+
+                if (takes_value(argv[i]))
+                        i++;
+                else if (argv[i][0] != '-') {
+                        path = absolute(argv[i]);
+                        if (path != NULL)
+                                argv[i] = path;
+                        return path;
+                }
+        }
+        return NULL;
 }
 
 int cmd_mount(struct cli *cli, int argc, char **argv)
@@ -166,7 +177,8 @@ int cmd_mount(struct cli *cli, int argc, char **argv)
 
         if (argc < 2)
                 return cli_usage(cli, "a directory to mount at is needed");
-        if (resolve_operands(argc, argv, &path) && is_mounted(path)) {
+        path = resolve_operand(argc, argv);
+        if (path != NULL && is_mounted(path)) {
                 (void)bdfs_fail(&err, BDFS_EXISTS, "`%s': a bdfs is mounted there already", path);
                 cli_error_hint(cli, &err, "End it first: bdfs umount DIR");
                 return cli_exit(cli);

@@ -97,7 +97,7 @@ bool call_begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t num
         return true;
 }
 
-bool call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
+void call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
                        const struct handle *h)
 {
         begin(c, req, what, number);
@@ -105,7 +105,6 @@ bool call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_in
         c->data = true;
         c->conn = conns_ref(c->m->conns, h->conn);
         c->fs = c->conn->fs;
-        return true;
 }
 
 /* Failures that somebody should know of, at most one a second. */

@@ -69,8 +69,8 @@ struct call {
 /* False: the request is answered already, with an error. @name NULL: the inode itself. */
 bool call_begin(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
                 const char *name);
-/* The same through a handle, whose user counts. */
-bool call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
+/* The same through a handle, whose user counts; its failures may be a datanode's. */
+void call_begin_handle(struct call *c, fuse_req_t req, const char *what, fuse_ino_t number,
                        const struct handle *h);
 /* Answer with the errno of c->err. */
 void call_fail(struct call *c);

@@ -54,8 +54,9 @@ struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer);
 /* The handle's end. The last writer's completes the file. */
 enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
-/* One reference more to a node that is open, or NULL; ends with nodes_close(.., false, false). */
+/* One reference more to a node that is open, or NULL; it ends with nodes_put(). */
 struct node *nodes_find(struct nodes *t, uint64_t inode);
+void nodes_put(struct nodes *t, struct node *n); /* NULL is fine */
 
 /* The mount ends and the cluster is away: pipelines are left to their leases from now on. */
 void nodes_give_up(struct nodes *t);

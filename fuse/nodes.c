@@ -113,6 +113,15 @@ static bool end_handle(struct nodes *t, struct node *n)
         return true;
 }
 
+void nodes_put(struct nodes *t, struct node *n)
+{
+        if (n == NULL || !end_handle(t, n))
+                return;
+        BDFS_ASSERT(n->file == NULL && n->conn == NULL);
+        os_mutex_fini(&n->lock);
+        free(n);
+}
+
 enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
                              struct bdfs_err *err)
 {
@@ -123,11 +132,7 @@ enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool 
                 if (rc != BDFS_OK)
                         node_abandon(n);
         }
-        if (end_handle(t, n)) {
-                BDFS_ASSERT(n->file == NULL && n->conn == NULL);
-                os_mutex_fini(&n->lock);
-                free(n);
-        }
+        nodes_put(t, n);
         return rc;
 }
 

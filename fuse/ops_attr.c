@@ -10,9 +10,10 @@
 static bool begin_either(struct call *c, fuse_req_t req, const char *what, fuse_ino_t ino,
                          const struct fuse_file_info *fi)
 {
-        if (fi != NULL && fi->fh != 0)
-                return call_begin_handle(c, req, what, ino, handle_of(fi));
-        return call_begin(c, req, what, ino, NULL);
+        if (fi == NULL || fi->fh == 0)
+                return call_begin(c, req, what, ino, NULL);
+        call_begin_handle(c, req, what, ino, handle_of(fi));
+        return true;
 }
 
 static void answer_attr(struct call *c)
@@ -44,35 +45,43 @@ static enum bdfs_status set_size(struct call *c, uint64_t length)
 {
         struct node *n = nodes_find(c->m->nodes, c->inode);
         enum bdfs_status rc = node_truncate(n, c->conn, c->path, length, &c->err);
-        struct bdfs_err ignored;
 
-        if (n != NULL)
-                BDFS_IGNORE(nodes_close(c->m->nodes, n, false, false, &ignored)); /* no writer */
+        nodes_put(c->m->nodes, n);
         return rc;
 }
 
-/* Only what is different is asked for: an owner that has no number here shows as another, and
- * copying that number must not change it. */
+/* An owner or group without a number here shows as IDS_NOBODY: copying that number must not change
+ * it. */
+static enum bdfs_status keep_nobody(struct call *c, const struct stat *attr, int *to_set)
+{
+        bool user = (*to_set & FUSE_SET_ATTR_UID) && attr->st_uid == IDS_NOBODY;
+        bool group = (*to_set & FUSE_SET_ATTR_GID) && attr->st_gid == IDS_NOBODY;
+        struct bdfs_stat st;
+
+        if (!user && !group)
+                return BDFS_OK;
+        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK)
+                return c->err.status;
+        if (user && ids_uid(c->m->ids, st.owner) == IDS_NOBODY)
+                *to_set &= ~FUSE_SET_ATTR_UID;
+        if (group && ids_gid(c->m->ids, st.group) == IDS_NOBODY)
+                *to_set &= ~FUSE_SET_ATTR_GID;
+        bdfs_stat_fini(&st);
+        return BDFS_OK;
+}
+
 static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int to_set)
 {
         char user[OS_NAME_BYTES], group[OS_NAME_BYTES];
-        bool has_user = (to_set & FUSE_SET_ATTR_UID) != 0;
-        bool has_group = (to_set & FUSE_SET_ATTR_GID) != 0;
-        struct bdfs_stat st;
 
-        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK)
+        if (keep_nobody(c, attr, &to_set) != BDFS_OK)
                 return c->err.status;
-        has_user = has_user && ids_uid(c->m->ids, st.owner) != attr->st_uid;
-        has_group = has_group && ids_gid(c->m->ids, st.group) != attr->st_gid;
-        bdfs_stat_fini(&st);
-        if (!has_user && !has_group)
+        if ((to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) == 0)
                 return BDFS_OK;
-        if (has_user)
-                ids_user_name(c->m->ids, attr->st_uid, user);
-        if (has_group)
-                ids_group_name(c->m->ids, attr->st_gid, group);
-        return bdfs_lchown(c->fs, c->path, has_user ? user : NULL, has_group ? group : NULL,
-                           &c->err);
+        ids_user_name(c->m->ids, attr->st_uid, user);
+        ids_group_name(c->m->ids, attr->st_gid, group);
+        return bdfs_lchown(c->fs, c->path, to_set & FUSE_SET_ATTR_UID ? user : NULL,
+                           to_set & FUSE_SET_ATTR_GID ? group : NULL, &c->err);
 }
 
 static int64_t time_of(const struct timespec *ts, int to_set, int set, int now)
@@ -92,13 +101,9 @@ static enum bdfs_status set_times(struct call *c, const struct stat *attr, int t
         int64_t atime = time_of(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME,
                                 FUSE_SET_ATTR_ATIME_NOW);
         struct node *n = nodes_find(c->m->nodes, c->inode);
-        enum bdfs_status rc = BDFS_OK;
-        struct bdfs_err ignored;
+        enum bdfs_status rc = n == NULL ? BDFS_OK : node_finish(n, &c->err);
 
-        if (n != NULL) {
-                rc = node_finish(n, &c->err);
-                BDFS_IGNORE(nodes_close(c->m->nodes, n, false, false, &ignored)); /* no writer */
-        }
+        nodes_put(c->m->nodes, n);
         if (rc != BDFS_OK)
                 return rc;
         if ((to_set & FUSE_SET_ATTR_MTIME && attr->st_mtim.tv_sec < 0) ||

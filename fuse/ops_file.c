@@ -203,8 +203,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse
                 (void)fuse_reply_err(req, ENOMEM);
                 return;
         }
-        if (!call_begin_handle(&c, req, "read", ino, h))
-                return;
+        call_begin_handle(&c, req, "read", ino, h);
         c.named = ATTRS_BYTES;
         w.fs = c.fs;
         if (node_show(h->node, &c.err) == BDFS_OK) {
@@ -241,8 +240,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *from, size_t n, off_t 
                                .append = h->append};
         struct call c;
 
-        if (!call_begin_handle(&c, req, "write", ino, h))
-                return;
+        call_begin_handle(&c, req, "write", ino, h);
         c.named = ATTRS_BYTES;
         mark_active(h);
         if (node_write(h->node, h->conn, &b, &c.err) == BDFS_OK)
@@ -272,8 +270,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
                 (void)fuse_reply_err(req, 0);
                 return;
         }
-        if (!call_begin_handle(&c, req, "close", ino, h))
-                return;
+        call_begin_handle(&c, req, "close", ino, h);
         c.named = ATTRS_BYTES;
         if (mark_closed(h))
                 call_answer(&c, node_finish(h->node, &c.err));
@@ -288,8 +285,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
         struct call c;
 
         (void)datasync; /* the length is data, and nothing else waits to be written */
-        if (!call_begin_handle(&c, req, "fsync", ino, h))
-                return;
+        call_begin_handle(&c, req, "fsync", ino, h);
         c.named = ATTRS_BYTES;
         call_answer(&c, node_sync(h->node, &c.err));
         call_end(&c);

@@ -366,7 +366,7 @@ static void handles_are_counted(void **state)
         assert_null(nodes_find(table, INODE + 1));
         found = nodes_find(table, INODE);
         assert_ptr_equal(found, n);
-        assert_int_equal(nodes_close(table, found, false, false, &err), BDFS_OK);
+        nodes_put(table, found);
         assert_false(nodes_wait_closed(table, INODE, false, 1));
         assert_false(nodes_wait_closed(table, INODE, true, 1));
         assert_true(nodes_wait_closed(table, INODE + 1, false, 1));
