@@ -12,8 +12,8 @@ clean_up() {
         local rc=$? i
         for ((i = ${#clean_ups[@]} - 1; i >= 0; i--)); do eval "${clean_ups[$i]}"; done
         [ -d "$cluster" ] && "$bdfs" cluster down --dir "$cluster" >/dev/null 2>&1
-        if grep -hs -m 1 -A 30 'Sanitizer\|runtime error:\|assertion failed' \
-                "$work"/*.log "$cluster"/*/log; then
+        if grep -a -m 1 -A 30 'Sanitizer\|runtime error:\|assertion failed' \
+                <(cat "$work"/*.log "$cluster"/*/log 2>/dev/null); then
                 echo "FAIL: a sanitizer or an assertion spoke" >&2
                 rc=1
         fi
