@@ -75,7 +75,7 @@ static enum bdfs_status take_connect_ack(struct block_writer *w, int *ret_bad,
                         if (strcmp(w->nodes[i], link) == 0)
                                 *ret_bad = (int)i;
                 }
-                (void)bdfs_fail(err, transfer_status_to(r->status), "datanode %s: %s%s%s",
+                (void)bdfs_fail(err, transfer_reply_status(r), "datanode %s: %s%s%s",
                                 w->nodes[*ret_bad], transfer_status_name(r->status),
                                 r->message == NULL ? "" : ": ",
                                 r->message == NULL ? "" : r->message);

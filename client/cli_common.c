@@ -124,6 +124,9 @@ const char *cli_hint(enum bdfs_status status)
         case BDFS_BEING_CREATED:
                 return "its writer must close it, or its lease must end, minutes after the writer "
                        "died";
+        case BDFS_NO_SPACE:
+                return "if it is the cluster that is full: `bdfs admin report` shows what each "
+                       "datanode has left; each keeps some free (space_floor)";
         case BDFS_CORRUPT:
                 return "`bdfs fsck PATH` shows which blocks have no good replica";
         case BDFS_NO_METHOD:

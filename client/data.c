@@ -244,7 +244,7 @@ enum bdfs_status data_recv_reply(struct data_conn *c, int64_t deadline_ms,
                 bool has_text = r->message != NULL && r->message[0] != '\0';
                 bool has_link = r->firstbadlink != NULL && r->firstbadlink[0] != '\0';
 
-                (void)bdfs_fail(err, transfer_status_to(r->status), "datanode %s:%u: %s%s%s%s%s",
+                (void)bdfs_fail(err, transfer_reply_status(r), "datanode %s:%u: %s%s%s%s%s",
                                 c->addr.host, c->addr.port, transfer_status_name(r->status),
                                 has_text ? ": " : "", has_text ? r->message : "",
                                 has_link ? "; first bad node " : "",

@@ -30,6 +30,7 @@ struct excluded {
         Hadoop__DatanodeInfoProto *nodes[SETUP_TRIES];
         ProtobufCMessage *answers[SETUP_TRIES]; /* which own them */
         size_t n;
+        struct bdfs_err why; /* the last of them */
 };
 
 static enum bdfs_status add_block(struct file_writer *w, const struct excluded *x,
@@ -69,6 +70,23 @@ static void abandon_block(struct file_writer *w, Hadoop__ExtendedBlockProto *b)
         BDFS_IGNORE(fs_call_only(w->fs, METHOD_CLIENT_abandonBlock, &q.base, &err));
 }
 
+/* The namenode knows no more nodes; what those said that were tried is the reason. */
+static enum bdfs_status none_left(const struct excluded *x, struct bdfs_err *err)
+{
+        struct bdfs_err last = *err;
+
+        return bdfs_fail(err, x->why.status == BDFS_NO_SPACE ? BDFS_NO_SPACE : last.status,
+                         "%.500s (%.400s)", last.text, x->why.text);
+}
+
+/* Others are full, and so few are left that the block would never count as durable. */
+static bool is_alone_for_space(const struct file_writer *w, const struct excluded *x,
+                               const Hadoop__LocatedBlockProto *l)
+{
+        return x->n > 0 && x->why.status == BDFS_NO_SPACE && !w->fs->hadoop &&
+               l->n_locs < DURABLE_REPLICAS_MIN && l->n_locs < w->opened.replication;
+}
+
 /* A new block with a pipeline that stands; nodes that fail are left out in the next try. */
 enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
 {
@@ -82,11 +100,21 @@ enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
                 int bad;
 
                 rc = add_block(w, &x, &m, err);
+                if (rc != BDFS_OK && x.n > 0)
+                        rc = none_left(&x, err);
                 if (rc != BDFS_OK)
                         break;
                 l = ((Hadoop__AddBlockResponseProto *)m)->block;
                 o.block = l;
                 rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
+                if (rc == BDFS_OK && is_alone_for_space(w, &x, l)) {
+                        block_writer_close(&w->block);
+                        abandon_block(w, l->b);
+                        message_free(m);
+                        rc = bdfs_fail(err, BDFS_NO_SPACE, "only %zu of the datanodes can take a "
+                                       "block (%.400s)", l->n_locs, x.why.text);
+                        break;
+                }
                 if (rc == BDFS_OK) {
                         remember_block(w, l->b);
                         w->has_block = w->block_open = true;
@@ -96,6 +124,7 @@ enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
                         break;
                 }
                 abandon_block(w, l->b);
+                x.why = *err;
                 x.answers[x.n] = m;
                 x.nodes[x.n] = l->locs[bad < 0 ? 0 : bad];
                 x.n++;

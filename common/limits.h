@@ -26,6 +26,7 @@
 #define BLOCK_BYTES_MIN 512
 #define BLOCK_BYTES_MAX (64 * GIB)
 #define FILE_EXTENTS_MAX 100000
+#define DURABLE_REPLICAS_MIN 2 /* that must be sealed, if as many are wanted (DESIGN D5) */
 #define PIPELINE_NODES_MAX 16
 #define LISTING_PAGE_MAX 1000
 

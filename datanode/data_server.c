@@ -68,7 +68,7 @@ void data_conn_refuse(struct data_conn *c, const struct bdfs_err *why, const cha
         struct buf b;
 
         buf_init(&b, 0);
-        transfer_error_encode(&b, transfer_status_of(why->status), bad_link, why->text);
+        transfer_error_encode(&b, why->status, bad_link, why->text);
         if (data_conn_reply(c, &b, &err) != BDFS_OK)
                 log_debug("refusal not delivered error=%s", err.text);
         buf_fini(&b);

@@ -261,7 +261,7 @@ enum bdfs_status pipeline_reply(struct pipeline *p, int64_t deadline_ms,
         *ret_status = reply->status;
         (void)snprintf(ret_link, 64, "%s", reply->firstbadlink != NULL ? reply->firstbadlink : "");
         if (reply->status != HADOOP__STATUS__SUCCESS)
-                rc = bdfs_fail(err, transfer_status_to(reply->status), "datanode %s: %s", p->name,
+                rc = bdfs_fail(err, transfer_reply_status(reply), "datanode %s: %s", p->name,
                                reply->message != NULL ? reply->message
                                                       : transfer_status_name(reply->status));
         message_free(reply);

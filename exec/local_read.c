@@ -84,7 +84,7 @@ static enum bdfs_status recv_reply(struct os_sock *sock, struct bdfs_err *err)
         r = m;
         rc = BDFS_OK;
         if (r->status != HADOOP__STATUS__SUCCESS)
-                rc = bdfs_fail(err, transfer_status_to(r->status), "%s",
+                rc = bdfs_fail(err, transfer_reply_status(r), "%s",
                                r->message == NULL ? transfer_status_name(r->status) : r->message);
         message_free(m);
         return rc;

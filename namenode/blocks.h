@@ -120,7 +120,8 @@ struct place_request {
         const uint32_t *have;        /* nodes that hold the block already: counts for racks */
         size_t have_n;
 };
-/* Fewer than wanted is fine; 0 is BDFS_UNAVAILABLE with the reason. */
+/* Fewer than wanted is fine. None: NO_SPACE when the nodes that could hold it have no room, else
+ * UNAVAILABLE, with the reason. */
 enum bdfs_status blocks_place(struct blocks *b, const struct place_request *request, uint32_t *ret,
                               size_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
 

@@ -202,12 +202,19 @@ static size_t place(struct blocks *b, const struct place_request *q, struct plac
 static enum bdfs_status no_place(struct blocks *b, const struct place_request *q,
                                  struct bdfs_err *err)
 {
+        uint32_t others = 0; /* that could, if they had room */
+
         if (b->nodes.alive == 0)
                 return bdfs_fail(err, BDFS_UNAVAILABLE, "no datanode is alive");
-        return bdfs_fail(err, BDFS_UNAVAILABLE,
-                         "%" PRIu32 " datanode(s) are alive, %zu excluded or holding the block "
-                         "already; none of the others has room for %" PRIu64 " bytes",
-                         b->nodes.alive, q->exclude_n + q->have_n, q->bytes);
+        for (const struct node *i = nodes_next(&b->nodes, 0); i != NULL;
+             i = nodes_next(&b->nodes, i->info.number))
+                others += i->state == NODE_ALIVE &&
+                          !is_in(q->exclude, q->exclude_n, i->info.number) &&
+                          !is_in(q->have, q->have_n, i->info.number);
+        return bdfs_fail(err, others > 0 ? BDFS_NO_SPACE : BDFS_UNAVAILABLE,
+                         "%" PRIu32 " datanode(s) are alive; none of the %" PRIu32 " that are not "
+                         "excluded and do not hold the block has room for %" PRIu64 " bytes",
+                         b->nodes.alive, others, q->bytes);
 }
 
 enum bdfs_status blocks_place(struct blocks *b, const struct place_request *request, uint32_t *ret,

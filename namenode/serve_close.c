@@ -12,7 +12,7 @@
 static uint32_t durable_min(struct namenode *nn, uint32_t replication)
 {
         struct blocks_stats s;
-        uint32_t nodes, min = 2;
+        uint32_t nodes, min = DURABLE_REPLICAS_MIN;
 
         blocks_stats(nn->blocks, &s);
         nodes = s.nodes_alive + s.nodes_dead;

@@ -181,7 +181,7 @@ static void add_block(void *context, struct rpc_call *call)
             w.last.state == BLOCK_UNDER_CONSTRUCTION && q->previous->numbytes > 0 &&
             w.last.stamp == q->previous->generationstamp && !serve_sealed(nn, &w, q->previous)) {
                 (void)bdfs_fail(&err, BDFS_NOT_REPLICATED,
-                                "Not replicated yet: %s Only 0 replicas of blk_%llu are sealed",
+                                "Not replicated yet: %s Too few replicas of blk_%llu are sealed",
                                 q->src, (unsigned long long)q->previous->blockid);
                 rpc_call_fail(call, &err);
                 return;

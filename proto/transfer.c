@@ -105,17 +105,19 @@ void transfer_read_ok_encode(struct buf *b, Hadoop__ChecksumTypeProto type,
         transfer_reply_encode(b, &reply);
 }
 
-void transfer_error_encode(struct buf *b, Hadoop__Status status, const char *bad_link,
+void transfer_error_encode(struct buf *b, enum bdfs_status status, const char *bad_link,
                            const char *text)
 {
         Hadoop__BlockOpResponseProto reply = HADOOP__BLOCK_OP_RESPONSE_PROTO__INIT;
         char clean[BDFS_ERR_TEXT_BYTES];
         size_t n = strnlen(text, sizeof(clean) - 1);
 
-        BDFS_ASSERT(status != HADOOP__STATUS__SUCCESS);
+        BDFS_ASSERT(status != BDFS_OK);
         utf8_copy((uint8_t *)clean, text, n);
         clean[n] = '\0';
-        reply.status = status;
+        reply.status = transfer_status_of(status);
+        reply.has_bdfsstatus = transfer_status_to(reply.status) != status;
+        reply.bdfsstatus = status;
         reply.firstbadlink = (char *)(uintptr_t)bad_link;
         reply.message = clean;
         transfer_reply_encode(b, &reply);
@@ -155,6 +157,14 @@ enum bdfs_status transfer_status_to(Hadoop__Status status)
         default:
                 return BDFS_FAILED;
         }
+}
+
+enum bdfs_status transfer_reply_status(const Hadoop__BlockOpResponseProto *reply)
+{
+        if (reply->status == HADOOP__STATUS__ERROR && reply->has_bdfsstatus &&
+            reply->bdfsstatus != BDFS_OK && reply->bdfsstatus < BDFS_STATUS_COUNT)
+                return (enum bdfs_status)reply->bdfsstatus;
+        return transfer_status_to(reply->status);
 }
 
 const char *transfer_status_name(Hadoop__Status status)

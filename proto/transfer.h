@@ -78,8 +78,10 @@ void transfer_ok_encode(struct buf *b); /* SUCCESS, firstBadLink = "" */
 void transfer_read_ok_encode(struct buf *b, Hadoop__ChecksumTypeProto type,
                              uint32_t bytes_per_checksum, uint64_t chunk_offset);
 /* @bad_link: numeric "ip:port" of the node to blame, or NULL. */
-void transfer_error_encode(struct buf *b, Hadoop__Status status, const char *bad_link,
+void transfer_error_encode(struct buf *b, enum bdfs_status status, const char *bad_link,
                            const char *text);
+/* What a reply's status means to us, by the exact one where it came. */
+enum bdfs_status transfer_reply_status(const Hadoop__BlockOpResponseProto *reply);
 
 /* The status to answer for an error of ours, and what an answer means to us. */
 Hadoop__Status transfer_status_of(enum bdfs_status status);

@@ -52,7 +52,7 @@ part_job() {
         up
         printf 'x\n' >"$work/x"
         "$bdfs" put "$work/x" /x
-        job() { "$bdfs" rm -r --skip-trash "/out" >/dev/null 2>&1; "$bdfs" job run -o /out "$@"; }
+        job() { "$bdfs" rm -r -skipTrash "/out" >/dev/null 2>&1; "$bdfs" job run -o /out "$@"; }
         jq -nc --argjson ms "$(time_of job -i /x -m true || echo null)" '{figure: "job_noop", ms: $ms}'
         mib=$([ -n "${QUICK:-}" ] && echo 20 || echo 200)
         awk -v n=$((mib * 150000)) 'BEGIN {srand(1); for (i = 0; i < n; i++)

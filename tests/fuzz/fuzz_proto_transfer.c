@@ -50,7 +50,7 @@ static void one_reply(const uint8_t *data, size_t n)
         MUST(b.n >= TRANSFER_REPLY_BYTES_MIN);
         buf_fini(&b);
         (void)transfer_status_name(reply->status);
-        (void)transfer_status_to(reply->status);
+        (void)transfer_reply_status(reply);
         message_free(reply);
 }
 

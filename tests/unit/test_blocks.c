@@ -557,8 +557,12 @@ static void placement_leaves_out_dead_full_and_excluded_nodes(void **state)
         OK(blocks_place(k->b, &q, got, &n, &err));
         assert_int_equal(n, 1);
         assert_int_equal(got[0], 4);
-        q.bytes = 1000 * GIB;
+        q.exclude = (const uint32_t[]){1, 2, 3, 4};
+        q.exclude_n = 4;
         assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
+        q.exclude_n = 3;
+        q.bytes = 1000 * GIB;
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_NO_SPACE);
 }
 
 static void small_blocks_give_back_the_room_that_was_kept_for_large_ones(void **state)
@@ -579,7 +583,7 @@ static void small_blocks_give_back_the_room_that_was_kept_for_large_ones(void **
         }
         for (int i = 0; i < 8; i++)
                 OK(blocks_place(k->b, &q, got, &n, &err));
-        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_UNAVAILABLE);
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_NO_SPACE);
 }
 
 static void sealed_waits_for_enough_live_nodes(void **state)

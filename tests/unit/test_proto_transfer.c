@@ -207,7 +207,7 @@ static void errors_name_the_bad_link_and_the_reason(void **state)
 
         (void)state;
         buf_init(&b, 0);
-        transfer_error_encode(&b, HADOOP__STATUS__ERROR, "10.0.0.1:9866", "disk \xff is full");
+        transfer_error_encode(&b, BDFS_NO_SPACE, "10.0.0.1:9866", "disk \xff is full");
         assert_int_equal(message_delimited(b.data, b.n, 100, &span, &err), BDFS_OK);
         back = message_unpack(&hadoop__block_op_response_proto__descriptor, span.message,
                               span.message_n, &err);
@@ -215,9 +215,14 @@ static void errors_name_the_bad_link_and_the_reason(void **state)
         assert_int_equal(back->status, HADOOP__STATUS__ERROR);
         assert_string_equal(back->firstbadlink, "10.0.0.1:9866");
         assert_string_equal(back->message, "disk ? is full");
+        assert_int_equal(transfer_reply_status(back), BDFS_NO_SPACE);
+        back->bdfsstatus = BDFS_STATUS_COUNT;
+        assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
+        back->bdfsstatus = BDFS_OK;
+        assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
         message_free(back);
         buf_reset(&b);
-        transfer_error_encode(&b, HADOOP__STATUS__ERROR, NULL, "");
+        transfer_error_encode(&b, BDFS_CORRUPT, NULL, "");
         assert_true(b.n >= TRANSFER_REPLY_BYTES_MIN);
         buf_fini(&b);
 }
