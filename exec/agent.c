@@ -10,6 +10,7 @@
 #include "exec/agent_inside.h"
 
 #define REAP_MS 1000
+#define TRIM_MS 10000 /* logs that are too many may be there for so long */
 
 /* ---- threads ------------------------------------------------------------------------------ */
 
@@ -68,12 +69,17 @@ static void work(void *arg)
 static void reap(void *arg)
 {
         struct agent *a = arg;
+        int64_t trimmed_ms = os_mono_ms();
         bool stop = false;
 
         while (!stop) {
                 int64_t now = os_mono_ms();
 
                 agent_jobs_expire(a, now);
+                if (now - trimmed_ms >= TRIM_MS) {
+                        scratch_logs_trim(a->scratch, AGENT_LOGS_KEPT);
+                        trimmed_ms = now;
+                }
                 os_mutex_lock(&a->lock);
                 while (!a->stop && os_mono_ms() < now + REAP_MS)
                         (void)os_cond_wait(&a->changed, &a->lock, now + REAP_MS);

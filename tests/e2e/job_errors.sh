@@ -74,6 +74,13 @@ grep -q 'nothing-like-that: not found' "$work/logs" || fail "the logs do not say
 [ "$("$bdfs" cat '/in/kids/part-*' | wc -l)" -eq 3 ] || fail "kids: output"
 nothing_left
 
+# Logs of old jobs are kept, but not without end.
+logs=$cluster/agent-1/data/logs
+mkdir "$logs"/job_000000000000{0..3}_{0000..0099}
+few_logs() { [ "$(ls "$logs" | wc -l)" -eq 200 ]; }
+within 20 few_logs
+ls "$logs" | grep -q 'job_000000000000[01]' && fail "the oldest logs are kept"
+
 # Ctrl-C, once.
 "$bdfs" job run -i /in/numbers -o /out -m "cat; touch $work/pub/begun; sh -c 'sleep 1000; : $marker='" \
         2>"$work/said" &
