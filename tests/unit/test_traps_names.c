@@ -327,19 +327,25 @@ static void trap_42_minus_one_leaves_a_time_as_it_is(void **state)
 
 static void trap_43_offset_and_length_beyond_all_are_to_the_end(void **state)
 {
-        struct peer *p = some_names(*state, "/t43");
-        static const uint64_t lengths[] = {4, INT64_MAX - 1, INT64_MAX};
+        static const uint64_t lengths[] = {8, INT64_MAX - 1, INT64_MAX};
+        const struct write_how how = HOW_JAVA;
+        struct peer *p = peer_open(*state);
+        Hadoop__ExtendedBlockProto last;
 
+        (void)ask_create(p, "/t43", "writer", 1); /* two blocks of four bytes */
+        write_block(ask_block(p, "/t43", "writer", NULL), &how, ONE_DATA, 4, &last);
+        write_block(ask_block(p, "/t43", "writer", &last), &how, ONE_DATA, 4, &last);
+        assert_true(ask_complete(p, "/t43", "writer", &last));
         for (size_t i = 0; i < 3; i++)
-                for (uint64_t offset = 0; offset < 4; offset++) {
+                for (uint64_t offset = 0; offset < 8; offset++) {
                         const Hadoop__LocatedBlocksProto *b =
-                                ask_locations(p, "/t43/full", offset, lengths[i]);
+                                ask_locations(p, "/t43", offset, lengths[i]);
 
-                        assert_int_equal(b->n_blocks, 1);
-                        assert_int_equal(b->blocks[0]->offset, 0);
+                        assert_int_equal(b->n_blocks, offset < 4 ? 2 : 1);
+                        assert_int_equal(b->blocks[b->n_blocks - 1]->offset, 4);
                 }
-        assert_int_equal(ask_locations(p, "/t43/full", INT64_MAX, INT64_MAX)->n_blocks, 0);
-        assert_int_equal(ask_locations(p, "/t43/full", 4, INT64_MAX)->n_blocks, 0);
+        assert_int_equal(ask_locations(p, "/t43", INT64_MAX, INT64_MAX)->n_blocks, 0);
+        assert_int_equal(ask_locations(p, "/t43", 8, INT64_MAX)->n_blocks, 0);
         peer_close(p);
 }
 

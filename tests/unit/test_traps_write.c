@@ -315,6 +315,7 @@ static void trap_54_the_name_of_a_client_is_its_lease(void **state)
         Hadoop__ExtendedBlockProto last;
 
         (void)ask_create(one, "/t54", "the name", 1);
+        (void)ask_create(one, "/t54b", "another name", 1);
         q.src = text("/t54");
         q.clientname = text("another name");
         peer_refused(one, METHOD_CLIENT_addBlock, &q.base,
