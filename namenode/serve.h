@@ -79,6 +79,7 @@ rpc_handler *serve_close_handler(enum method_id id);
 rpc_handler *serve_tree_handler(enum method_id id);
 rpc_handler *serve_admin_handler(enum method_id id);
 rpc_handler *serve_off_handler(enum method_id id);
+rpc_handler *serve_metasave_handler(enum method_id id);
 rpc_handler *serve_locate_handler(enum method_id id);
 
 /* The services, for rpc_server_config. */

@@ -29,7 +29,7 @@
         METHOD_CLIENT_getSlowDatanodeReport, METHOD_CLIENT_setSafeMode,                        \
         METHOD_CLIENT_saveNamespace, METHOD_CLIENT_rollEdits, METHOD_CLIENT_restoreFailedStorage, \
         METHOD_CLIENT_refreshNodes, METHOD_CLIENT_finalizeUpgrade, METHOD_CLIENT_upgradeStatus, \
-        METHOD_CLIENT_rollingUpgrade, METHOD_CLIENT_listOpenFiles,                             \
+        METHOD_CLIENT_rollingUpgrade, METHOD_CLIENT_metaSave, METHOD_CLIENT_listOpenFiles,     \
         METHOD_CLIENT_getDelegationToken, METHOD_CLIENT_getDataEncryptionKey,                  \
         METHOD_CLIENT_msync, METHOD_CLIENT_recoverLease, METHOD_CLIENT_isFileClosed,           \
         METHOD_CLIENT_getLocatedFileInfo, METHOD_CLIENT_getFileLinkInfo,                       \
