@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 [ "$(id -u)" -eq 0 ] || skip "needs root, to be several users"
 need setpriv
-chmod 711 "$work"
+for_all_users
 mkdir -m 1777 "$work/pub"
 as() { # as UID COMMAND...
         local uid=$1

@@ -3,8 +3,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
 need python3
 need setpriv
+for_all_users
 up --no-agents
-chmod 755 "$work" "$cluster"; chmod 644 "$cluster/client.conf"
+chmod 755 "$cluster"; chmod 644 "$cluster/client.conf"
 mount_up
 cd "$m" || exit 1
 as() { local who=$1; shift; setpriv --reuid "$who" --regid "$(id -g "$who" 2>/dev/null || echo 12345)" \

@@ -5,8 +5,8 @@
 need jq
 [ "$(id -u)" -eq 0 ] || skip "becoming other users needs root"
 getent passwd games >/dev/null && getent passwd man >/dev/null || skip "no users games and man here"
-chmod 755 "$work"
 need setpriv
+for_all_users
 up --datanodes 1 --replication 1 --hadoop loopback
 HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop) hdfs mkdir /intruder || fail "mkdir"
 HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop) hdfs chmod 777 /intruder || fail "chmod"

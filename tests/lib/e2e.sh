@@ -34,6 +34,13 @@ fail() { echo "FAIL: $*" >&2; exit 1; }
 skip() { echo "$*"; exit 77; }
 need() { command -v "$1" >/dev/null 2>&1 || skip "$1 is not installed"; }
 
+# From now on $bdfs is a copy that every user may run: a checkout may lie where only root may go.
+for_all_users() {
+        chmod 755 "$work" && mkdir "$work/bin" && cp "$build"/bdfs* "$work/bin" &&
+                chmod 755 "$work/bin" "$work/bin"/* || fail "cannot copy the programs"
+        bdfs=$work/bin/bdfs
+}
+
 # up [options of cluster up]: start it, and point BDFS_CONF at it.
 up() {
         "$bdfs" cluster up --dir "$cluster" --base-port 0 "$@" || fail "cluster up $*"
