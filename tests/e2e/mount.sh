@@ -23,6 +23,7 @@ daemons() {
         return 0
 }
 daemons_end() { for p in $(daemons "$1"); do kill -9 "$p"; done; }
+has_bytes() { [ "$(stat -c %s "$1")" -eq "$2" ]; }
 mount_down() { timeout 60 "$bdfs" umount "$m" || fail "bdfs umount"; }
 
 # errno NAME PYTHON: the statements, run in $m, end with this errno.

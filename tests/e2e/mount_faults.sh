@@ -109,7 +109,7 @@ time.sleep(60)') >"$work/started" &
 within 10 test -s "$work/started"
 kill -9 $!
 wait $! 2>/dev/null
-within 10 test "$(stat -c %s "$m/killed")" -eq 123456
+within 10 has_bytes "$m/killed" 123456
 within 10 "$bdfs" append "$work/a" /killed
 
 # the daemon ends by a signal while a file is open: the file is completed, the mount is gone
@@ -121,6 +121,23 @@ mountpoint -q "$m" && fail "the mount is still there after TERM"
 [ "$("$bdfs" cat /open)" = said ] || fail "what an ended daemon had taken"
 mount_up --timeout 5
 grep -q 'said' "$m/open" || fail "mounted again"
+
+# the same with files open and the namenode away: no file costs a time-out of its own
+exec 3>"$m/o1" 4>"$m/o2" 5>"$m/o3" 6>"$m/o4" 7>"$m/o5"
+for fd in 3 4 5 6 7; do echo x >&$fd; done
+pid=$(daemons); nn KILL; kill -TERM "$pid"
+within 20 test ! -d "/proc/$pid"
+exec 3>&- 4>&- 5>&- 6>&- 7>&-
+mountpoint -q "$m" && fail "the mount is still there after TERM without a namenode"
+again
+mount_up --timeout 5
+
+# umount without a namenode
+echo x >"$m/o6"; nn KILL
+start=$SECONDS; mount_down
+[ $((SECONDS - start)) -le 15 ] || fail "umount took too long without a namenode"
+again
+mount_up --timeout 5
 
 # killed: programs get errors, the mount can be ended and made again
 exec 3>"$m/synced"; python 'f = os.open("synced", os.O_WRONLY); os.write(f, b"synced\n"); os.fsync(f)
