@@ -238,7 +238,9 @@ static enum bdfs_status wait_for_end(char pids[DAEMONS_MAX][16], size_t n, const
                 while (is_daemon_of(pids[i], path)) {
                         if (os_mono_ms() >= deadline)
                                 return bdfs_fail(err, BDFS_TIMEOUT, "`%s' is unmounted, but its "
-                                                 "daemon, process %s, still works", path, pids[i]);
+                                                 "daemon, process %s, still works (as long as "
+                                                 "another mount namespace, such as a container's, "
+                                                 "has the mount)", path, pids[i]);
                         os_sleep_ms(10);
                 }
         }

@@ -3,6 +3,7 @@
 # an error, recovery without a new mount, clean unmount.
 . "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
 need python3
+need unshare
 up --no-agents
 mount_up --timeout 5
 random_file "$work/a" 5000000
@@ -153,8 +154,14 @@ mount_up --timeout 5
 [ "$(cat "$m/synced")" = synced ] || fail "synced bytes of a dead daemon"
 same "$work/a" "$m/a"
 
-# nothing to mount: no namenode, no configuration, no such cluster
+# a mount namespace that was made meanwhile has the mount too: umount waits for its end
+unshare -m sleep 3 &
+elsewhere() { [ "$(readlink "/proc/$1/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; }
+within 5 elsewhere $!
 mount_down
+[ -z "$(daemons)" ] || fail "umount did not wait for the daemon's end"
+
+# nothing to mount: no namenode, no configuration, no such cluster
 "$bdfs" cluster down --dir "$cluster" >/dev/null
 expect 6 'cannot reach' timeout 60 "$bdfs" mount "$m"
 BDFS_CONF='' HOME=/nowhere expect 2 'no cluster is known' "$bdfs" mount "$m"
