@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What is said when something fails: what, on what, why, and what to do. Where FsShell has a
 # sentence it is FsShell's.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents
 says() { # TEXT COMMAND...: exactly this on standard error, nothing on standard output

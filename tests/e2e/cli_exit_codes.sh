@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every exit code of the table (common/err.h, DESIGN section 3), each from more than one verb.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents --block-size 1M
 b() { "$bdfs" "$@" >/dev/null || fail "setup: $*"; }

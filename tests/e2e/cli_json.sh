@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # --json of every command that reads: one JSON value, whatever the names and whatever fails.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents --block-size 1M
 random_file "$work/f" 2500000

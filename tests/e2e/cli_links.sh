@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Symbolic links, made through the mount, followed by the CLI: in reading, writing and renaming below
 # them; rm takes the link and not what it leads to.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 [ -c /dev/fuse ] || skip "there is no /dev/fuse"
 [ "$(id -u)" -eq 0 ] || skip "not root: mounting may not be allowed"
 need fusermount3

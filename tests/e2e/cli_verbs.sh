@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every verb of `bdfs` on a cluster of bdfs: what it prints, what it leaves behind, and what it must
 # not leave behind.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents --block-size 1M
 b() { "$bdfs" "$@"; }

@@ -3,7 +3,7 @@
 # every acknowledged operation is there, every closed file reads back byte for byte, and the tree is
 # well formed (N1, N4, B1). A checkpoint falls into every round.
 #   ROUNDS=20 OPERATIONS=1000 SEED=n
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 rounds=${ROUNDS:-4} operations=${OPERATIONS:-1000} seed=${SEED:-$RANDOM}
 echo "seed $seed, $rounds rounds of $operations operations"

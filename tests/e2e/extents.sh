@@ -3,7 +3,7 @@
 # the 512-byte grid, holes, several extents of one block. Read back whole, from random positions, from
 # the end and by checksum, through our client, gohdfs and rclone.
 #   SEED=n; MORE_READERS=program: called with the Hadoop URI and a directory of what must be read
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need hdfs
 need rclone
 need jq

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The frames of a stock Java client, as captured with a real HDFS, sent byte for byte to a namenode: every call is answered, and as it should be.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 
 up --datanodes 3 --hadoop loopback --no-agents --min-block-size 1024
 USER=$(id -un) "$build/tests/replay" "127.0.0.1:$(port namenode 0 hadoop)" >"$work/answers" || fail "an answer makes no sense: $(tail -1 "$work/answers")"

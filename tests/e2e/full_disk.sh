@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Disks that fill up, those of the datanodes and that of the namenode: clear refusals, nothing lost,
 # and everything goes on once there is room.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 
 [ "$(id -u)" -eq 0 ] || skip "not root: a small file system cannot be mounted"
 disk=$work/disk

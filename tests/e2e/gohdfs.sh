@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian's `hdfs` (gohdfs): all of its 17 commands, on every awkward size, alone and eight at once,
 # replication 1 and 3, with the right texts and exit codes for what must fail.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need hdfs
 need jq
 

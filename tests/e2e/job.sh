@@ -2,7 +2,7 @@
 # Jobs give what a shell pipeline gives over the same records: word count, grep, sort, map only; for
 # blocks that cut records, CRLF, lone CR, empty lines, no final newline, a byte-order mark, tiny
 # files and records larger than a block.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 chmod 711 "$work"
 export LC_ALL=C
 

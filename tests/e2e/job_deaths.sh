@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Agents and drivers that die in the middle: the job gives the same bytes, or nothing stays of it.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 chmod 711 "$work"
 mkdir -m 1777 "$work/pub"
 marker=bdfs-job-deaths-$$

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Jobs that cannot be done: each gives one clear error and its exit code, and leaves nothing behind:
 # no output, no hidden directory, no files of the agents, no processes.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 chmod 711 "$work"
 marker=bdfs-job-errors-$$
 mkdir -m 1777 "$work/pub"

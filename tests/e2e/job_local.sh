@@ -2,7 +2,7 @@
 # Tasks run where the blocks are: six datanodes, one replica of each block, nothing else to do. Every
 # task is local and reads by descriptor, what comes from other nodes is the rest of one record per
 # boundary, and a flipped bit is found before a task sees it.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 chmod 711 "$work"
 mkdir -m 1777 "$work/pub"
 

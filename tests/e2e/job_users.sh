@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tasks run as the user who asked, by the kernel's word; root's as the job user; an agent that is not
 # root serves its own user only. What a task can see of others.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 [ "$(id -u)" -eq 0 ] || skip "needs root, to be several users"
 need setpriv
 for_all_users

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The mount, operation by operation. Other mount_*.sh source this file for what they share.
-. "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh" || exit 1
 
 [ -c /dev/fuse ] || skip "there is no /dev/fuse"
 [ "$(id -u)" -eq 0 ] || skip "not root: users and owners cannot be tested"

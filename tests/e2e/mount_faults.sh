@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A mount whose daemon, namenode or datanodes die: errors in bounded time, never lost bytes without
 # an error, recovery without a new mount, clean unmount.
-. "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mount.sh" || exit 1
 need python3
 need unshare
 up --no-agents

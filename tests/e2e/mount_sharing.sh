@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What one client does the others see: the CLI, this mount, a second mount. Data at the next open,
 # names and attributes within a second.
-. "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mount.sh" || exit 1
 need python3
 up --no-agents
 mount_up

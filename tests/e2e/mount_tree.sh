@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real tree there and back: cp -a, diff -r, tar, the CLI; owners, modes and times included.
-. "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mount.sh" || exit 1
 need tar
 up --no-agents
 mount_up

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the mount does not have yet answers ENOTSUP, and changes nothing.
-. "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mount.sh" || exit 1
 need python3
 up --no-agents
 mount_up

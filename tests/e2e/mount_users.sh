@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who may do what: root's mount acts for each caller by name, any other serves its owner only.
-. "$(dirname "${BASH_SOURCE[0]}")/mount.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mount.sh" || exit 1
 need python3
 need setpriv
 for_all_users

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian's rclone: mkdir, copy, sync, check --download, ls, lsl, cat with offsets, moveto, size, about,
 # deletefile, purge; on every awkward size, replication 1 and 3, eight at once.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need rclone
 need jq
 

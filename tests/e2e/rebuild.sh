@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A simulated power loss of the namenode: killed, its tables spoiled, the boot id another one. It
 # rebuilds itself from checkpoint and journal to the same digest (N5); what is not trusted is not read.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents --checkpoint-bytes 64K --block-size 1M
 ask() { "$build/tests/ask" "$BDFS_CONF" "$@"; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Five datanodes, replication 3, one killed for good under load: copies begin within 12 s and end
 # without an operator; every file reads back from what is left. A second one, too.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 files=${FILES:-40}
 up --datanodes 5 --no-agents --block-size 1M

@@ -2,7 +2,7 @@
 # A tree of many files made by 8 threads through the library: listed, du'd (a lookup, not a walk),
 # renamed, deleted in the background while others work. Their p99 beside its idle value is printed.
 #   FILES=20000; FULL=1 for 100,000
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 files=${FILES:-20000}
 [ -z "${FULL:-}" ] || files=100000

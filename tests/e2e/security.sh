@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two real uids that are not root, on every port: another's name, another's block, altered and foreign
 # tokens, a peer that sends and closes at once. All refused; what is one's own works (Q35 and its kin).
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 [ "$(id -u)" -eq 0 ] || skip "becoming other users needs root"
 getent passwd games >/dev/null && getent passwd man >/dev/null || skip "no users games and man here"

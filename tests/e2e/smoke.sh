@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The shortest way through everything; it is also what runs under the sanitizers. A sanitizer's report
 # in any log is a failure.
-. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
 up --no-agents --block-size 1M --hadoop loopback
 "$bdfs" mkdir /d || fail "mkdir"

@@ -3,7 +3,7 @@
 # Apache HDFS. INTEROP=reduced leaves out the Python clients and takes fewer seeds (what CI runs).
 #   INTEROP_OUT   where jars, classes and wheels are kept; build/interop unless set
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../lib/e2e.sh"
+. "$here/../lib/e2e.sh" || exit 1
 need java
 need mvn
 need jq
