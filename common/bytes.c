@@ -23,16 +23,6 @@ const uint8_t *rd_bytes(struct rd *r, size_t n)
         return p;
 }
 
-static uint64_t rd_be(struct rd *r, size_t n)
-{
-        const uint8_t *p = rd_bytes(r, n);
-        uint64_t v = 0;
-
-        for (size_t i = 0; p != NULL && i < n; i++)
-                v = v << 8 | p[i];
-        return v;
-}
-
 static uint64_t rd_le(struct rd *r, size_t n)
 {
         const uint8_t *p = rd_bytes(r, n);
@@ -43,10 +33,34 @@ static uint64_t rd_le(struct rd *r, size_t n)
         return v;
 }
 
-uint8_t rd_u8(struct rd *r) { return (uint8_t)rd_be(r, 1); }
-uint16_t rd_u16be(struct rd *r) { return (uint16_t)rd_be(r, 2); }
-uint32_t rd_u32be(struct rd *r) { return (uint32_t)rd_be(r, 4); }
-uint64_t rd_u64be(struct rd *r) { return rd_be(r, 8); }
+uint8_t rd_u8(struct rd *r)
+{
+        const uint8_t *p = rd_bytes(r, 1);
+
+        return p == NULL ? 0 : *p;
+}
+
+uint16_t rd_u16be(struct rd *r)
+{
+        const uint8_t *p = rd_bytes(r, 2);
+
+        return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+}
+
+uint32_t rd_u32be(struct rd *r)
+{
+        const uint8_t *p = rd_bytes(r, 4);
+
+        return p == NULL ? 0 : get_u32be(p);
+}
+
+uint64_t rd_u64be(struct rd *r)
+{
+        const uint8_t *p = rd_bytes(r, 8);
+
+        return p == NULL ? 0 : get_u64be(p);
+}
+
 uint32_t rd_u32le(struct rd *r) { return (uint32_t)rd_le(r, 4); }
 uint64_t rd_u64le(struct rd *r) { return rd_le(r, 8); }
 

@@ -169,6 +169,7 @@ struct listing {
         size_t room, n;
         uint8_t policy;          /* of the directory */
         bool more;
+        struct store_cursor *inodes; /* of one page: those of a directory often lie together */
 };
 
 static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t key_n,
@@ -183,7 +184,7 @@ static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t k
 
         if (name_n == 0 || !entry_decode(value, n, &entry))
                 return bdfs_fail(err, BDFS_CORRUPT, "a directory's entry makes no sense");
-        rc = table_get_inode(l->t, entry.inode, &row, err);
+        rc = table_find_inode(l->inodes, entry.inode, &row, err);
         if (rc == BDFS_NOT_FOUND)
                 rc = bdfs_fail(err, BDFS_CORRUPT, "inode %" PRIu64 " has a name but no row",
                                entry.inode);
@@ -206,6 +207,11 @@ static enum bdfs_status list_page(struct listing *l, uint64_t directory, const v
 
         if (rc != BDFS_OK)
                 return rc;
+        rc = store_cursor_open(l->t, TABLE_INODE, &l->inodes, err);
+        if (rc != BDFS_OK) {
+                store_cursor_close(c);
+                return rc;
+        }
         from_n = entry_key(from, directory, after, after_n < NAME_BYTES_MAX ? after_n
                                                                             : NAME_BYTES_MAX);
         if (after_n > 0)
@@ -220,6 +226,7 @@ static enum bdfs_status list_page(struct listing *l, uint64_t directory, const v
                         break;
                 rc = list_one(l, key, key_n, value, n, &cache, err);
         }
+        store_cursor_close(l->inodes);
         store_cursor_close(c);
         if (rc == BDFS_OK && got != BDFS_OK && got != BDFS_NOT_FOUND)
                 rc = bdfs_fail(err, got, "names of inode %" PRIu64, directory);

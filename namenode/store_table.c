@@ -194,6 +194,12 @@ enum bdfs_status store_cursor_seek(struct store_cursor *c, const void *key, size
         return cursor_settle(c, cursor_move(c, op, key, key_n), err);
 }
 
+enum bdfs_status store_cursor_find(struct store_cursor *c, const void *key, size_t key_n,
+                                   struct bdfs_err *err)
+{
+        return cursor_settle(c, cursor_move(c, MDB_SET_KEY, key, key_n), err);
+}
+
 enum bdfs_status store_cursor_before(struct store_cursor *c, const void *key, size_t key_n,
                                      struct bdfs_err *err)
 {

@@ -147,6 +147,23 @@ bool inode_decode(const uint8_t *value, size_t n, struct inode *ret)
         return rd_done(&r) && inode_sane(ret);
 }
 
+enum bdfs_status table_find_inode(struct store_cursor *c, uint64_t id, struct inode *ret,
+                                  struct bdfs_err *err)
+{
+        uint8_t key[8];
+        const uint8_t *at, *value;
+        size_t at_n, n;
+        enum bdfs_status rc;
+
+        put_u64be(key, id);
+        rc = store_cursor_find(c, key, sizeof(key), err);
+        if (rc != BDFS_OK)
+                return rc;
+        store_cursor_at(c, &at, &at_n, &value, &n);
+        ret->id = id;
+        return inode_decode(value, n, ret) ? BDFS_OK : row_corrupt(TABLE_INODE, err);
+}
+
 enum bdfs_status table_get_inode(struct store_txn *t, uint64_t id, struct inode *ret,
                                  struct bdfs_err *err)
 {

@@ -94,6 +94,9 @@ struct inode {
         char name[NAME_BYTES_MAX + 1];  /* of the first link; NUL-terminated; "" for the root */
 };
 
+/* The same by a cursor of TABLE_INODE. */
+enum bdfs_status table_find_inode(struct store_cursor *c, uint64_t id, struct inode *ret,
+                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_get_inode(struct store_txn *t, uint64_t id, struct inode *ret,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_put_inode(struct store_txn *t, const struct inode *row,
