@@ -44,7 +44,7 @@ uint16_t rd_u16be(struct rd *r)
 {
         const uint8_t *p = rd_bytes(r, 2);
 
-        return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+        return (uint16_t)(p == NULL ? 0 : p[0] << 8 | p[1]);
 }
 
 uint32_t rd_u32be(struct rd *r)
