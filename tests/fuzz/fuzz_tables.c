@@ -90,6 +90,12 @@ enum bdfs_status store_cursor_seek(struct store_cursor *c, const void *key, size
         return t->rc == BDFS_OK ? BDFS_OK : bdfs_fail(err, t->rc, "as the input says");
 }
 
+enum bdfs_status store_cursor_find(struct store_cursor *c, const void *key, size_t key_n,
+                                   struct bdfs_err *err)
+{
+        return store_cursor_seek(c, key, key_n, err);
+}
+
 void store_cursor_at(const struct store_cursor *c, const uint8_t **ret_key, size_t *ret_key_n,
                      const uint8_t **ret_value, size_t *ret_value_n)
 {
