@@ -7,7 +7,7 @@
 disk=$work/disk
 mkdir "$disk"
 mount -t tmpfs -o size=800m tmpfs "$disk" || skip "no tmpfs can be mounted here"
-at_exit "umount -l '$disk'"
+at_exit "'$bdfs' cluster down --dir '$disk/cluster' >/dev/null 2>&1; umount -l '$disk'"
 cluster=$disk/cluster
 up --no-agents --block-size 4M
 random_file "$work/a" 30000000
