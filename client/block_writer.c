@@ -122,7 +122,7 @@ enum bdfs_status block_writer_open(struct block_writer *ret, struct bdfs *fs,
 
 void block_writer_close(struct block_writer *w)
 {
-        if (w->ended)
+        if (w->ended && w->conn != NULL)
                 data_put(w->fs->pool, w->conn);
         else
                 data_drop(w->conn);

@@ -138,18 +138,19 @@ enum bdfs_status pipeline_open(struct pipeline **ret, struct pipeline_pool *pool
 
         BDFS_ASSERT(op->n_targets > 0);
         rc = target_addr(op, name, &addr, err);
-        if (rc == BDFS_OK && !fresh)
+        if (rc != BDFS_OK)
+                return bdfs_wrap(err, "next datanode");
+        if (!fresh)
                 p = take_idle(pool, name);
-        if (p != NULL && send_op(p, op, deadline_ms, err) != BDFS_OK) {
-                pipeline_end(p);
-                p = NULL;
+        if (p != NULL && send_op(p, op, deadline_ms, err) == BDFS_OK) {
+                *ret = p;
+                return BDFS_OK;
         }
-        if (p == NULL) {
-                if (rc == BDFS_OK)
-                        rc = pipeline_new(&p, name, &addr, pool->buffers, deadline_ms, err);
-                if (rc == BDFS_OK)
-                        rc = send_op(p, op, deadline_ms, err);
-        }
+        pipeline_end(p);
+        p = NULL;
+        rc = pipeline_new(&p, name, &addr, pool->buffers, deadline_ms, err);
+        if (rc == BDFS_OK)
+                rc = send_op(p, op, deadline_ms, err);
         if (rc != BDFS_OK) {
                 pipeline_end(p);
                 return bdfs_wrap(err, "next datanode");

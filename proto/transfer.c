@@ -161,10 +161,12 @@ enum bdfs_status transfer_status_to(Hadoop__Status status)
 
 enum bdfs_status transfer_reply_status(const Hadoop__BlockOpResponseProto *reply)
 {
-        if (reply->status == HADOOP__STATUS__ERROR && reply->has_bdfsstatus &&
-            reply->bdfsstatus != BDFS_OK && reply->bdfsstatus < BDFS_STATUS_COUNT)
-                return (enum bdfs_status)reply->bdfsstatus;
-        return transfer_status_to(reply->status);
+        uint32_t exact = reply->has_bdfsstatus ? reply->bdfsstatus : BDFS_OK;
+
+        if (reply->status != HADOOP__STATUS__ERROR || exact == BDFS_OK ||
+            exact >= BDFS_STATUS_COUNT || exact == BDFS_CLOSED || exact == BDFS_IO)
+                return transfer_status_to(reply->status);
+        return (enum bdfs_status)exact;
 }
 
 const char *transfer_status_name(Hadoop__Status status)

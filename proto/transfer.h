@@ -80,7 +80,8 @@ void transfer_read_ok_encode(struct buf *b, Hadoop__ChecksumTypeProto type,
 /* @bad_link: numeric "ip:port" of the node to blame, or NULL. */
 void transfer_error_encode(struct buf *b, enum bdfs_status status, const char *bad_link,
                            const char *text);
-/* What a reply's status means to us, by the exact one where it came. */
+/* What a reply's status means to us, by the exact one where it came; never CLOSED or IO, which are
+ * about a connection of the peer's, not about the one that brought the reply. */
 enum bdfs_status transfer_reply_status(const Hadoop__BlockOpResponseProto *reply);
 
 /* The status to answer for an error of ours, and what an answer means to us. */

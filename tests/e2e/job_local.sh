@@ -81,10 +81,8 @@ find_byte() {
         replica_at=$((8192 + at / 458752 * 462848 + 4096 + at % 458752))
 }
 
-# A flipped bit in the only replica: the job fails, and no task has seen the byte.
-find_byte /records 5000500
-[ -f "$replica" ] || fail "no replica file of block $block"
-python3 - "$replica" "$replica_at" <<'PY'
+flip_bit() { # of what find_byte() found
+        python3 - "$replica" "$replica_at" <<'PY'
 import sys
 with open(sys.argv[1], "r+b") as f:
     f.seek(int(sys.argv[2]))
@@ -92,6 +90,12 @@ with open(sys.argv[1], "r+b") as f:
     f.seek(int(sys.argv[2]))
     f.write(bytes([b[0] ^ 1]))
 PY
+}
+
+# A flipped bit in the only replica: the job fails, and no task has seen the byte.
+find_byte /records 5000500
+[ -f "$replica" ] || fail "no replica file of block $block"
+flip_bit
 expect 1 'checksum|corrupt' "$bdfs" job run -i /records -o /flipped -m "tee -a $work/pub/seen"
 "$bdfs" test -e /flipped && fail "a job over a corrupt block has output"
 tr -d '0-9r \n' <"$work/pub/seen" | head -c 100 | grep . && fail "a task has seen the flipped bit"
@@ -99,13 +103,6 @@ tr -d '0-9r \n' <"$work/pub/seen" | head -c 100 | grep . && fail "a task has see
 # With another replica the job goes on.
 "$bdfs" put --replication 2 "$work/records" /twice
 find_byte /twice 7000500
-python3 - "$replica" "$replica_at" <<'PY'
-import sys
-with open(sys.argv[1], "r+b") as f:
-    f.seek(int(sys.argv[2]))
-    b = f.read(1)
-    f.seek(int(sys.argv[2]))
-    f.write(bytes([b[0] ^ 1]))
-PY
+flip_bit
 "$bdfs" job run -i /twice -o /twice_out -m cat 2>"$summary" || fail "twice: $(cat "$summary")"
 "$bdfs" cat '/twice_out/part-*' | cmp -s - "$work/records" || fail "other bytes from the other replica"

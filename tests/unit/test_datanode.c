@@ -13,30 +13,6 @@
 
 #define FINALIZED BDFS__REPLICA_STATE__REPLICA_FINALIZED
 
-static int setup_1(void **state)
-{
-        *state = fixture_start(1);
-        return 0;
-}
-
-static int setup_2(void **state)
-{
-        *state = fixture_start(2);
-        return 0;
-}
-
-static int setup_3(void **state)
-{
-        *state = fixture_start(3);
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        fixture_stop(*state);
-        return 0;
-}
-
 /* ---- writing and reading ------------------------------------------------------------------- */
 
 static void a_block_written_through_three_nodes_reads_back_from_each(void **state)

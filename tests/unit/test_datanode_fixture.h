@@ -334,6 +334,30 @@ static inline void fixture_stop(struct fixture *f)
         free(f);
 }
 
+static inline int setup_1(void **state)
+{
+        *state = fixture_start(1);
+        return 0;
+}
+
+static inline int setup_2(void **state)
+{
+        *state = fixture_start(2);
+        return 0;
+}
+
+static inline int setup_3(void **state)
+{
+        *state = fixture_start(3);
+        return 0;
+}
+
+static inline int teardown(void **state)
+{
+        fixture_stop(*state);
+        return 0;
+}
+
 /* ---- the client --------------------------------------------------------------------------- */
 
 struct ask {

@@ -3,24 +3,6 @@
 
 #include "datanode/data_server.h"
 
-static int setup_1(void **state)
-{
-        *state = fixture_start(1);
-        return 0;
-}
-
-static int setup_3(void **state)
-{
-        *state = fixture_start(3);
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        fixture_stop(*state);
-        return 0;
-}
-
 static void one_connection_takes_block_after_block(void **state)
 {
         struct fixture *f = *state;

@@ -220,6 +220,10 @@ static void errors_name_the_bad_link_and_the_reason(void **state)
         assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
         back->bdfsstatus = BDFS_OK;
         assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
+        back->bdfsstatus = BDFS_CLOSED;
+        assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
+        back->bdfsstatus = BDFS_IO;
+        assert_int_equal(transfer_reply_status(back), BDFS_FAILED);
         message_free(back);
         buf_reset(&b);
         transfer_error_encode(&b, BDFS_CORRUPT, NULL, "");
