@@ -131,9 +131,13 @@ static const char *take_option(struct cluster_settings *s, int option, const cha
 static int cluster_up(const char *dir, const struct cluster_settings *settings)
 {
         struct bdfs_err err;
+        uint16_t moved;
 
-        if (cluster_start(dir, settings, &err) != BDFS_OK)
+        if (cluster_start(dir, settings, &moved, &err) != BDFS_OK)
                 return complain(&err);
+        if (moved != 0)
+                (void)fprintf(stderr, "bdfs cluster: others had its ports; they are now from %u "
+                              "on, as %s/client.conf says\n", moved, dir);
         return 0;
 }
 

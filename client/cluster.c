@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/cluster_conf.h"
+#include "client/cluster_ports.h"
 #include "client/cluster_process.h"
 #include "common/cleanup.h"
 #include "common/os.h"
@@ -71,8 +72,9 @@ static enum bdfs_status all_alive(struct cluster_process *all, size_t n, struct 
                                 return err->status;
                         continue;
                 }
-                (void)bdfs_fail(err, BDFS_FAILED, "%s %u ended at its start", all[i].role,
-                                all[i].id);
+                if (cluster_ports_check(&all[i], err) == BDFS_OK)
+                        (void)bdfs_fail(err, BDFS_FAILED, "its log says why");
+                (void)bdfs_wrap(err, "%s %u ended at its start", all[i].role, all[i].id);
                 cluster_process_log(&all[i], err);
                 return err->status;
         }
@@ -151,41 +153,10 @@ static enum bdfs_status enter(const char *dir, bool make, char ret[PATH_MAX], in
         return BDFS_OK;
 }
 
-enum bdfs_status cluster_start(const char *dir, const struct cluster_settings *settings,
-                               struct bdfs_err *err)
+static void stop_all(const struct cluster_process *all, size_t n)
 {
-        struct cluster_process all[CLUSTER_PROCESSES_MAX];
-        struct cluster_settings s;
-        AUTO_CLOSE int lock = -1;
-        char full[PATH_MAX];
-        size_t n;
-
-        if (enter(dir, true, full, &lock, err) != BDFS_OK)
-                return err->status;
-        if (cluster_settings_load(full, &s, err) != BDFS_OK &&
-            (err->status != BDFS_NOT_FOUND ||
-             cluster_settings_make(full, settings, &s, err) != BDFS_OK))
-                return err->status;
-        n = cluster_processes(full, &s, all);
-        if (make_dirs(all, n, err) != BDFS_OK || cluster_write_conf(full, &s, err) != BDFS_OK ||
-            start_all(all, n, err) != BDFS_OK)
-                return err->status;
-        return wait_ready(&s, all, n, err);
-}
-
-enum bdfs_status cluster_stop(const char *dir, struct bdfs_err *err)
-{
-        struct cluster_process all[CLUSTER_PROCESSES_MAX];
-        struct cluster_settings s;
-        AUTO_CLOSE int lock = -1;
-        char full[PATH_MAX];
         int64_t deadline = os_mono_ms() + CLUSTER_STOP_MS;
-        size_t n;
 
-        if (enter(dir, false, full, &lock, err) != BDFS_OK ||
-            cluster_settings_load(full, &s, err) != BDFS_OK)
-                return err->status;
-        n = cluster_processes(full, &s, all);
         for (size_t i = n; i > 0; i--) {
                 pid_t pid = cluster_process_pid(&all[i - 1]);
 
@@ -200,6 +171,82 @@ enum bdfs_status cluster_stop(const char *dir, struct bdfs_err *err)
                 if (pid != 0)
                         (void)kill(pid, SIGKILL);
         }
+}
+
+static bool none_runs(const struct cluster_process *all, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (cluster_process_pid(&all[i]) != 0)
+                        return false;
+        return true;
+}
+
+/* Somebody has a port of a process that is not there. */
+static bool lost_a_port(const struct cluster_process *all, size_t n)
+{
+        struct bdfs_err why;
+
+        for (size_t i = 0; i < n; i++)
+                if (cluster_process_pid(&all[i]) == 0 &&
+                    cluster_ports_check(&all[i], &why) != BDFS_OK)
+                        return true;
+        return false;
+}
+
+static enum bdfs_status bring_up(const char *dir, const struct cluster_settings *s,
+                                 struct cluster_process *all, size_t n, struct bdfs_err *err)
+{
+        if (make_dirs(all, n, err) != BDFS_OK || cluster_write_conf(dir, s, err) != BDFS_OK ||
+            start_all(all, n, err) != BDFS_OK)
+                return err->status;
+        return wait_ready(s, all, n, err);
+}
+
+enum bdfs_status cluster_start(const char *dir, const struct cluster_settings *settings,
+                               uint16_t *ret_moved, struct bdfs_err *err)
+{
+        struct cluster_process all[CLUSTER_PROCESSES_MAX];
+        struct cluster_settings s;
+        AUTO_CLOSE int lock = -1;
+        char full[PATH_MAX];
+        size_t n;
+
+        if (enter(dir, true, full, &lock, err) != BDFS_OK)
+                return err->status;
+        if (cluster_settings_load(full, &s, err) != BDFS_OK &&
+            (err->status != BDFS_NOT_FOUND ||
+             cluster_settings_make(full, settings, &s, err) != BDFS_OK))
+                return err->status;
+        *ret_moved = 0;
+        for (unsigned moves = 0;; moves++) {
+                bool may_move;
+
+                n = cluster_processes(full, &s, all);
+                may_move = s.any_port && moves < CLUSTER_MOVES_MAX && none_runs(all, n);
+                if (bring_up(full, &s, all, n, err) == BDFS_OK)
+                        return BDFS_OK;
+                if (!may_move || !lost_a_port(all, n))
+                        return err->status;
+                stop_all(all, n);
+                if (cluster_settings_move(full, &s, err) != BDFS_OK)
+                        return err->status;
+                *ret_moved = s.base_port;
+        }
+}
+
+enum bdfs_status cluster_stop(const char *dir, struct bdfs_err *err)
+{
+        struct cluster_process all[CLUSTER_PROCESSES_MAX];
+        struct cluster_settings s;
+        AUTO_CLOSE int lock = -1;
+        char full[PATH_MAX];
+        size_t n;
+
+        if (enter(dir, false, full, &lock, err) != BDFS_OK ||
+            cluster_settings_load(full, &s, err) != BDFS_OK)
+                return err->status;
+        n = cluster_processes(full, &s, all);
+        stop_all(all, n);
         return BDFS_OK;
 }
 

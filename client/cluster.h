@@ -20,6 +20,7 @@
 #define CLUSTER_RACKS_MAX 16
 #define CLUSTER_START_MS 60000
 #define CLUSTER_STOP_MS 15000
+#define CLUSTER_MOVES_MAX 10 /* of one start, to other ports */
 
 struct cluster_settings {
         unsigned datanodes;
@@ -27,7 +28,8 @@ struct cluster_settings {
         uint64_t block_size;
         uint64_t min_block_size;
         uint64_t checkpoint_bytes; /* journal bytes that make a checkpoint due */
-        uint16_t base_port;        /* 0: a free range is picked */
+        uint16_t base_port;        /* of a new cluster 0: a free range is picked */
+        bool any_port;             /* it was 0: another range will do as well */
         bool hadoop;               /* the Hadoop ports are open on loopback */
         bool agents;
         unsigned racks_n;
@@ -39,9 +41,10 @@ void cluster_default_settings(struct cluster_settings *s);
 bool cluster_set_racks(struct cluster_settings *s, const char *list);
 
 /* Make DIR if it is not there (with @settings), start what is not running (with the settings that
- * DIR has), wait until the cluster takes writes. */
+ * DIR has), wait until the cluster takes writes. When none of it runs and others have its ports
+ * though any would do, it moves to other ones: *ret_moved is then the new base, else 0. */
 enum bdfs_status cluster_start(const char *dir, const struct cluster_settings *settings,
-                               struct bdfs_err *err) BDFS_MUST_CHECK;
+                               uint16_t *ret_moved, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status cluster_stop(const char *dir, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status cluster_print(const char *dir, bool json, FILE *to, struct bdfs_err *err)
         BDFS_MUST_CHECK;

@@ -19,7 +19,8 @@ size_t cluster_processes(const char *dir, const struct cluster_settings *s,
                 uint16_t at = (uint16_t)(base + 10 * i);
 
                 p = &ret[n++];
-                *p = (struct cluster_process){.role = "datanode", .id = i, .own_port = at};
+                *p = (struct cluster_process){.role = "datanode", .id = i, .own_port = at,
+                                              .own_ipc_port = (uint16_t)(at + 4)};
                 if (s->hadoop) {
                         p->hadoop_port = (uint16_t)(at + 1);
                         p->ipc_port = (uint16_t)(at + 3);
@@ -57,7 +58,7 @@ static void write_datanode(FILE *f, const struct cluster_settings *s,
 {
         (void)fprintf(f, "cluster = %s\ndata = %s/data\nnamenodes = 127.0.0.1:%u\nown_port = %u\n"
                          "own_ipc_port = %u\nhadoop = %s\nhadoop_superuser = %s\nrack = %s\n",
-                      s->cluster, p->dir, s->base_port, p->own_port, p->own_port + 4,
+                      s->cluster, p->dir, s->base_port, p->own_port, p->own_ipc_port,
                       yes(s->hadoop), yes(s->hadoop), s->racks[(p->id - 1) % s->racks_n]);
         if (s->hadoop)
                 (void)fprintf(f, "hadoop_port = %u\nipc_port = %u\n", p->hadoop_port, p->ipc_port);

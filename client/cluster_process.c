@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/cluster_ports.h"
 #include "common/cleanup.h"
 #include "common/os.h"
 
@@ -191,7 +192,7 @@ static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *
 enum bdfs_status cluster_process_start(struct cluster_process *p, struct bdfs_err *err)
 {
         wait_until_gone(p);
-        if (spawn(p, err) != BDFS_OK)
+        if (cluster_ports_check(p, err) != BDFS_OK || spawn(p, err) != BDFS_OK)
                 return bdfs_wrap(err, "start %s %u", p->role, p->id);
         p->started = true;
         return BDFS_OK;

@@ -12,7 +12,8 @@
 
 /* 0: not running. */
 pid_t cluster_process_pid(const struct cluster_process *p);
-/* Waits, bounded, for the locks of the one before it. It has been executed when this returns. */
+/* Waits, bounded, for the locks of the one before it. It has been executed when this returns.
+ * FAILED: a port that it needs is in use. */
 enum bdfs_status cluster_process_start(struct cluster_process *p, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 /* Add the end of its log to the error's text. */

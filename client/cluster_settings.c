@@ -1,14 +1,11 @@
 /* cluster.json: what a cluster in one directory is made of, fixed at its first start. */
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client/cluster_conf.h"
-#include "common/cleanup.h"
+#include "client/cluster_ports.h"
 #include "common/limits.h"
 #include "common/os.h"
 
@@ -52,12 +49,12 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
-        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:i s:b s:b s:o}", "version", 1, "cluster",
+        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:i s:b s:b s:b s:o}", "version", 1, "cluster",
                       s->cluster, "datanodes", (int)s->datanodes, "replication",
                       (int)s->replication, "block_size", (json_int_t)s->block_size,
                       "min_block_size", (json_int_t)s->min_block_size, "checkpoint_bytes",
-                      (json_int_t)s->checkpoint_bytes, "base_port", (int)s->base_port, "hadoop",
-                      s->hadoop, "agents", s->agents, "racks", racks);
+                      (json_int_t)s->checkpoint_bytes, "base_port", (int)s->base_port, "any_port",
+                      s->any_port, "hadoop", s->hadoop, "agents", s->agents, "racks", racks);
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
         bad = j == NULL || json_dump_file(j, path, JSON_INDENT(2)) != 0;
         json_decref(j);
@@ -70,7 +67,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         char path[PATH_MAX];
         const char *cluster;
         json_int_t block, min_block, checkpoint;
-        int datanodes, replication, port, hadoop, agents;
+        int datanodes, replication, port, any = 0, hadoop, agents;
         json_error_t why;
         json_t *j, *racks;
         bool ok;
@@ -83,11 +80,11 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         if (j == NULL)
                 return bdfs_fail(err, BDFS_CORRUPT, "%s line %d: %s", path, why.line, why.text);
         cluster_default_settings(s);
-        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s:i s:b s:b s:o}", "cluster",
+        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s:i s?b s:b s:b s:o}", "cluster",
                             &cluster, "datanodes", &datanodes, "replication", &replication,
                             "block_size", &block, "min_block_size", &min_block,
-                            "checkpoint_bytes", &checkpoint, "base_port", &port, "hadoop",
-                            &hadoop, "agents", &agents, "racks", &racks) == 0 &&
+                            "checkpoint_bytes", &checkpoint, "base_port", &port, "any_port",
+                            &any, "hadoop", &hadoop, "agents", &agents, "racks", &racks) == 0 &&
              strlen(cluster) == 32 && datanodes >= 1 && datanodes <= CLUSTER_DATANODES_MAX;
         if (ok) {
                 s->datanodes = (unsigned)datanodes;
@@ -96,6 +93,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
                 s->min_block_size = (uint64_t)min_block;
                 s->checkpoint_bytes = (uint64_t)checkpoint;
                 s->base_port = (uint16_t)port;
+                s->any_port = any != 0;
                 s->hadoop = hadoop != 0;
                 s->agents = agents != 0;
                 (void)snprintf(s->cluster, sizeof(s->cluster), "%s", cluster);
@@ -108,38 +106,17 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         return ok ? BDFS_OK : bdfs_fail(err, BDFS_CORRUPT, "%s does not make sense", path);
 }
 
-/* ---- ports ---- */
-
-static bool port_free(uint16_t port)
+/* Nobody has what it needs at this moment. */
+static enum bdfs_status check_ports(const char *dir, const struct cluster_settings *s,
+                                    struct bdfs_err *err)
 {
-        AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-        int one = 1;
+        struct cluster_process all[CLUSTER_PROCESSES_MAX];
+        size_t n = cluster_processes(dir, s, all);
 
-        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        return fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-}
-
-static enum bdfs_status pick_base_port(struct cluster_settings *s, struct bdfs_err *err)
-{
-        unsigned span = 10 * s->datanodes + 6;
-
-        for (unsigned attempt = 0; attempt < 200; attempt++) {
-                uint16_t random, base;
-                unsigned i;
-
-                /* below the kernel's range of ports for connections */
-                os_random(&random, sizeof(random));
-                base = (uint16_t)(10000 + random % (22000 - span));
-                for (i = 0; i < span && port_free((uint16_t)(base + i)); i++)
-                        ;
-                if (i == span) {
-                        s->base_port = base;
-                        return BDFS_OK;
-                }
-        }
-        return bdfs_fail(err, BDFS_LIMIT, "no %u free ports in a row on loopback", span);
+        for (size_t i = 0; i < n; i++)
+                if (cluster_ports_check(&all[i], err) != BDFS_OK)
+                        return bdfs_wrap(err, "--base-port %u", s->base_port);
+        return BDFS_OK;
 }
 
 enum bdfs_status cluster_settings_make(const char *dir, const struct cluster_settings *wanted,
@@ -151,7 +128,17 @@ enum bdfs_status cluster_settings_make(const char *dir, const struct cluster_set
         os_random(id, sizeof(id));
         for (size_t i = 0; i < sizeof(id); i++)
                 (void)snprintf(ret->cluster + 2 * i, 3, "%02x", id[i]);
-        if (ret->base_port == 0 && pick_base_port(ret, err) != BDFS_OK)
+        ret->any_port = ret->base_port == 0;
+        if (ret->any_port)
+                return cluster_settings_move(dir, ret, err);
+        return check_ports(dir, ret, err) != BDFS_OK ? err->status : save(dir, ret, err);
+}
+
+enum bdfs_status cluster_settings_move(const char *dir, struct cluster_settings *s,
+                                       struct bdfs_err *err)
+{
+        BDFS_ASSERT(s->any_port);
+        if (cluster_ports_pick(s->datanodes, &s->base_port, err) != BDFS_OK)
                 return err->status;
-        return save(dir, ret, err);
+        return save(dir, s, err);
 }

@@ -12,7 +12,6 @@ echo "seed ${SEED:=$RANDOM}"
 RANDOM=$SEED
 MIB=1048576
 up --hadoop loopback --block-size 1M --no-agents
-export HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop)
 id=$(status | jq -r .cluster)
 
 declare -A bytes=([a]=$MIB [b]=$((MIB - 1)) [c]=700001 [d]=513)
@@ -64,6 +63,7 @@ while read -r line; do
 done <"$work/maps"
 "$build/tests/check_namespace" "$cluster/namenode-0/data" || fail "the tree is not well formed"
 "$bdfs" cluster up --dir "$cluster" || fail "up"
+export HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop) # now: it may have moved
 
 printf '[r]\ntype = hdfs\nnamenode = %s\nusername = %s\n' "$HADOOP_NAMENODE" "$(id -un)" >"$work/rclone.conf"
 export RCLONE_CONFIG=$work/rclone.conf
