@@ -182,6 +182,8 @@ static enum bdfs_status take_ack(struct block_writer *w, struct bdfs_err *err)
 static enum bdfs_status broke(struct block_writer *w, struct bdfs_err *err)
 {
         w->broken = true;
+        if (err->status == BDFS_FAILED || err->status == BDFS_CLOSED)
+                err->status = BDFS_UNAVAILABLE; /* of a datanode: another pipeline may do */
         return bdfs_wrap(err, "the pipeline broke (what was flushed before is kept)");
 }
 
@@ -250,7 +252,7 @@ enum bdfs_status block_writer_send(struct block_writer *w, const void *data, siz
         BDFS_ASSERT(w->offset % WRITE_CHUNK_BYTES == 0 ||
                     n <= WRITE_CHUNK_BYTES - w->offset % WRITE_CHUNK_BYTES);
         if (w->broken)
-                return bdfs_fail(err, BDFS_FAILED, "the pipeline broke before");
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "the pipeline broke before");
         if (make_room(w, n, err) != BDFS_OK)
                 return err->status;
         p.sums_n = transfer_sums_bytes(p.data_n, WRITE_CHUNK_BYTES);
@@ -270,7 +272,7 @@ enum bdfs_status block_writer_finish(struct block_writer *w, struct bdfs_err *er
                                     .sync = true};
 
         if (w->broken)
-                return bdfs_fail(err, BDFS_FAILED, "the pipeline broke before");
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "the pipeline broke before");
         if (make_room(w, 0, err) != BDFS_OK || send_packet(w, &p, NULL, NULL, err) != BDFS_OK)
                 return err->status;
         w->lengths[(size_t)w->seqno % IN_FLIGHT_MAX] = 0;

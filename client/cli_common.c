@@ -113,7 +113,8 @@ const char *cli_hint(enum bdfs_status status)
         switch ((int)status) {
         case BDFS_UNAVAILABLE:
         case BDFS_CLOSED:
-                return "is the cluster running? `bdfs doctor` looks for the cause";
+                return "is the cluster running? `bdfs doctor` looks for the cause; a second try "
+                       "may help";
         case BDFS_TIMEOUT:
                 return "the server may be busy or hung; --timeout SECONDS waits longer";
         case BDFS_SAFE_MODE:

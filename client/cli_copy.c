@@ -60,6 +60,24 @@ void cli_source_close(struct cli_source *s)
         *s = (struct cli_source){.fd = -1};
 }
 
+/* ---- what an interruption must undo ---------------------------------------------------------- */
+
+static void guard(struct cli_target *t, struct bdfs *fs, const char *path, bool stays)
+{
+        t->handle = cli_interrupt_add(fs, path, stays);
+        t->guarded = true;
+}
+
+/* The temporary is gone, or has its name. */
+static void forget(struct cli_target *t)
+{
+        if (t->guarded)
+                cli_interrupt_drop(t->handle);
+        t->guarded = false;
+        free(TAKE_PTR(t->temporary));
+        free(TAKE_PTR(t->own));
+}
+
 /* ---- where bytes go: a cluster --------------------------------------------------------------- */
 
 /* NAME._COPYING_, or a shorter one beside it where that would be too long. */
@@ -78,6 +96,19 @@ static char *remote_temporary(const struct cli_item *to)
         return n < 0 ? NULL : path;
 }
 
+/* The file that was made, whatever has its name by now: another put of the same file makes a
+ * temporary of the same name in its place. */
+static enum bdfs_status name_own(struct cli_target *t, struct bdfs_err *err)
+{
+        struct bdfs_stat st;
+
+        bdfs_file_stat(t->file, &st);
+        if (asprintf(&t->own, "/.reserved/.inodes/%llu", (unsigned long long)st.inode) >= 0)
+                return BDFS_OK;
+        t->own = NULL;
+        return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+}
+
 static enum bdfs_status open_remote(struct cli_target *t, struct bdfs_err *err)
 {
         const struct cli_copy *c = t->copy;
@@ -93,18 +124,27 @@ static enum bdfs_status open_remote(struct cli_target *t, struct bdfs_err *err)
                 t->temporary = remote_temporary(t->item);
                 if (t->temporary == NULL)
                         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-                t->handle = cli_interrupt_add(t->item->fs, t->temporary);
         }
+        guard(t, t->item->fs, c->direct ? t->item->path : t->temporary, c->direct);
         if (bdfs_create(t->item->fs, c->direct ? t->item->path : t->temporary, &options, &t->file,
                         err) != BDFS_OK) {
-                if (t->temporary != NULL)
-                        cli_interrupt_drop(t->handle);
-                free(TAKE_PTR(t->temporary));
+                forget(t);
                 return err->status;
         }
-        if (t->temporary != NULL)
-                cli_interrupt_made(t->handle);
+        if (!c->direct && name_own(t, err) != BDFS_OK)
+                return err->status;
+        cli_interrupt_made(t->handle, c->direct ? t->item->path : t->own);
         return BDFS_OK;
+}
+
+static void remove_remote(struct cli_target *t)
+{
+        struct bdfs_err ignored;
+
+        if (t->temporary != NULL)
+                BDFS_IGNORE(bdfs_delete(t->item->fs, t->own != NULL ? t->own : t->temporary, false,
+                                        &ignored));
+        forget(t);
 }
 
 static enum bdfs_status close_remote(struct cli_target *t, struct bdfs_err *err)
@@ -112,16 +152,11 @@ static enum bdfs_status close_remote(struct cli_target *t, struct bdfs_err *err)
         enum bdfs_status rc = bdfs_close(TAKE_PTR(t->file), err);
 
         if (rc == BDFS_OK && t->temporary != NULL)
-                rc = bdfs_rename(t->item->fs, t->temporary, t->item->path, t->copy->overwrite, err);
-        if (t->temporary == NULL)
-                return rc;
-        if (rc != BDFS_OK) {
-                struct bdfs_err ignored;
-
-                BDFS_IGNORE(bdfs_delete(t->item->fs, t->temporary, false, &ignored));
-        }
-        cli_interrupt_drop(t->handle);
-        free(TAKE_PTR(t->temporary));
+                rc = bdfs_rename(t->item->fs, t->own, t->item->path, t->copy->overwrite, err);
+        if (rc == BDFS_OK)
+                forget(t);
+        else
+                remove_remote(t);
         return rc;
 }
 
@@ -140,16 +175,15 @@ static enum bdfs_status open_local(struct cli_target *t, struct bdfs_err *err)
                 t->temporary = NULL;
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         }
-        t->handle = cli_interrupt_add(NULL, t->temporary);
+        guard(t, NULL, t->temporary, false);
         t->fd = mkostemp(t->temporary, O_CLOEXEC);
         if (t->fd < 0) {
                 int eno = errno;
 
-                cli_interrupt_drop(t->handle);
-                free(TAKE_PTR(t->temporary));
+                forget(t);
                 return bdfs_fail_errno(err, eno, "`%s'", t->item->text);
         }
-        cli_interrupt_made(t->handle);
+        cli_interrupt_made(t->handle, t->temporary);
         return t->copy->write_sums ? cli_sums_new(&t->sums, err) : BDFS_OK;
 }
 
@@ -172,8 +206,7 @@ static enum bdfs_status close_local(struct cli_target *t, struct bdfs_err *err)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);
         if (rc != BDFS_OK)
                 (void)unlink(t->temporary);
-        cli_interrupt_drop(t->handle);
-        free(TAKE_PTR(t->temporary));
+        forget(t);
         return rc;
 }
 
@@ -231,19 +264,19 @@ void cli_target_abandon(struct cli_target *t)
 {
         struct bdfs_err ignored;
 
+        /* what has its own name already stays, and others may write to it */
+        if (t->file != NULL && t->temporary == NULL)
+                BDFS_IGNORE(bdfs_close(TAKE_PTR(t->file), &ignored));
         bdfs_abandon(TAKE_PTR(t->file));
         if (t->fd >= 0)
                 (void)close(t->fd);
         t->fd = -1;
         cli_sums_free(TAKE_PTR(t->sums));
-        if (t->temporary == NULL)
-                return;
         if (t->item->fs != NULL)
-                BDFS_IGNORE(bdfs_delete(t->item->fs, t->temporary, false, &ignored));
-        else
+                remove_remote(t);
+        else if (t->temporary != NULL)
                 (void)unlink(t->temporary);
-        cli_interrupt_drop(t->handle);
-        free(TAKE_PTR(t->temporary));
+        forget(t);
 }
 
 /* ---- a copy ---------------------------------------------------------------------------------- */
@@ -279,6 +312,8 @@ static enum bdfs_status copy_stream(const struct cli_copy *c, struct cli_source 
                 cli_target_abandon(&t);
         else
                 rc = cli_target_close(&t, err);
+        if (to->fs != NULL && (rc == BDFS_NOT_FOUND || rc == BDFS_LEASE_EXPIRED))
+                rc = bdfs_wrap(err, "`%s': replaced or removed while it was written", to->text);
         if (c->progress != NULL)
                 cli_progress_add(c->progress, 0, 1);
         return rc;

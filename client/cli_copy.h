@@ -55,7 +55,9 @@ struct cli_target {
         struct bdfs_file *file;  /* or */
         int fd;
         char *temporary;         /* NULL: straight to the name */
-        unsigned handle;
+        char *own;               /* the same by its inode, when it is in a cluster */
+        unsigned handle;         /* of cli_interrupt.h */
+        bool guarded;            /* it has one */
         struct cli_sums *sums;
 };
 enum bdfs_status cli_target_open(struct cli_target *t, const struct cli_copy *c,

@@ -1,4 +1,5 @@
 #include "client/cli_interrupt.h"
+#include "client/cli_progress.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ static struct {
                 enum temporary_state state;
                 struct bdfs *fs;
                 const char *path;
+                bool stays;
         } temporary[CLI_TEMPORARIES_MAX];
 } interrupt;
 
@@ -52,7 +54,7 @@ void cli_interrupt_start(void)
                 (void)pthread_sigmask(SIG_BLOCK, &interrupt.signals, NULL);
 }
 
-unsigned cli_interrupt_add(struct bdfs *fs, const char *path)
+unsigned cli_interrupt_add(struct bdfs *fs, const char *path, bool stays)
 {
         AUTO_LOCK(&interrupt.lock);
 
@@ -63,38 +65,55 @@ unsigned cli_interrupt_add(struct bdfs *fs, const char *path)
                         interrupt.temporary[i].state = TEMPORARY_MAKING;
                         interrupt.temporary[i].fs = fs;
                         interrupt.temporary[i].path = path;
+                        interrupt.temporary[i].stays = stays;
                         return i;
                 }
                 (void)os_cond_wait(&interrupt.changed, &interrupt.lock, os_mono_ms() + 1000);
         }
 }
 
-static void set_state(unsigned handle, enum temporary_state state)
+static void set_state(unsigned handle, enum temporary_state state, const char *path)
 {
         AUTO_LOCK(&interrupt.lock);
 
         interrupt.temporary[handle].state = state;
+        if (path != NULL)
+                interrupt.temporary[handle].path = path;
         os_cond_broadcast(&interrupt.changed);
 }
 
-void cli_interrupt_made(unsigned handle)
+void cli_interrupt_made(unsigned handle, const char *path)
 {
-        set_state(handle, TEMPORARY_MADE);
+        set_state(handle, TEMPORARY_MADE, path);
 }
 
 void cli_interrupt_drop(unsigned handle)
 {
-        set_state(handle, TEMPORARY_FREE);
+        set_state(handle, TEMPORARY_FREE, NULL);
+}
+
+/* There may be nothing there any more, or nobody to ask. */
+static void clean_one(struct bdfs *fs, const char *path, bool stays)
+{
+        struct bdfs_err err;
+        bool closed;
+
+        if (fs == NULL)
+                (void)unlink(path);
+        else if (stays)
+                BDFS_IGNORE(bdfs_recover_lease(fs, path, &closed, &err));
+        else
+                BDFS_IGNORE(bdfs_delete(fs, path, false, &err));
 }
 
 void cli_interrupt_clean(void)
 {
         int64_t deadline = os_mono_ms() + MAKING_MS;
-        struct bdfs_err err;
 
         os_mutex_lock(&interrupt.cli->lock);
         interrupt.cli->interrupted = true;
         os_mutex_unlock(&interrupt.cli->lock);
+        cli_progress_stop();
         os_mutex_lock(&interrupt.lock);
         interrupt.stopped = true;
         for (unsigned i = 0; i < CLI_TEMPORARIES_MAX; i++) {
@@ -102,12 +121,8 @@ void cli_interrupt_clean(void)
                         (void)os_cond_wait(&interrupt.changed, &interrupt.lock, deadline);
                 if (interrupt.temporary[i].state == TEMPORARY_FREE)
                         continue;
-                /* there may be nothing there any more, or nobody to ask */
-                if (interrupt.temporary[i].fs == NULL)
-                        (void)unlink(interrupt.temporary[i].path);
-                else
-                        BDFS_IGNORE(bdfs_delete(interrupt.temporary[i].fs,
-                                                interrupt.temporary[i].path, false, &err));
+                clean_one(interrupt.temporary[i].fs, interrupt.temporary[i].path,
+                          interrupt.temporary[i].stays);
         }
         os_mutex_unlock(&interrupt.lock);
 }

@@ -1,11 +1,15 @@
 #include "client/cli_progress.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "client/cli_format.h"
 
 #define FIRST_MS 1000
 #define EVERY_MS 200
+
+/* A terminal has one last line: whether ours is on it, and whether it may be. */
+static atomic_bool drawn, stopped;
 
 void cli_progress_begin(struct cli_progress *p, const struct cli *cli)
 {
@@ -40,7 +44,7 @@ static void draw(struct cli_progress *p, int64_t now)
                 (void)fprintf(stderr, ", %llu of %llu files", (unsigned long long)p->files,
                               (unsigned long long)p->files_total);
         (void)fflush(stderr);
-        p->on_screen = true;
+        atomic_store(&drawn, true);
         p->drawn_ms = now;
 }
 
@@ -59,7 +63,7 @@ void cli_progress_add(struct cli_progress *p, uint64_t bytes, uint64_t files)
 
         p->bytes += bytes;
         p->files += files;
-        if (!p->shown)
+        if (!p->shown || atomic_load(&stopped))
                 return;
         now = os_mono_ms();
         if (now - p->started_ms >= FIRST_MS && now - p->drawn_ms >= EVERY_MS)
@@ -68,7 +72,14 @@ void cli_progress_add(struct cli_progress *p, uint64_t bytes, uint64_t files)
 
 void cli_progress_end(struct cli_progress *p)
 {
-        if (p->on_screen)
+        if (atomic_exchange(&drawn, false))
                 (void)fprintf(stderr, "\r\033[K");
         os_mutex_fini(&p->lock);
+}
+
+void cli_progress_stop(void)
+{
+        atomic_store(&stopped, true);
+        if (atomic_exchange(&drawn, false))
+                (void)fprintf(stderr, "\r\033[K");
 }

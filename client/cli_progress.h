@@ -13,8 +13,7 @@
 struct cli_progress {
         struct os_mutex lock;
         bool shown;              /* it may be */
-        bool on_screen;          /* guarded by: lock, as all below */
-        int64_t started_ms, drawn_ms;
+        int64_t started_ms, drawn_ms; /* guarded by: lock, as all below */
         uint64_t bytes, bytes_total; /* total 0: unknown */
         uint64_t files, files_total;
 };
@@ -24,3 +23,4 @@ void cli_progress_begin(struct cli_progress *p, const struct cli *cli);
 void cli_progress_expect(struct cli_progress *p, uint64_t bytes, uint64_t files);
 void cli_progress_add(struct cli_progress *p, uint64_t bytes, uint64_t files);
 void cli_progress_end(struct cli_progress *p); /* takes the line away */
+void cli_progress_stop(void); /* the same for whichever is shown; nothing is drawn any more */

@@ -42,6 +42,7 @@ int cli_walk_all(struct cli *cli, int n, char **typed, bool recursive, cli_visit
 {
         struct cli_items list;
         struct bdfs_err err;
+        char room[400];
 
         cli_expand_all(cli, n, typed, &list);
         for (size_t i = 0; i < list.n; i++) {
@@ -49,7 +50,7 @@ int cli_walk_all(struct cli *cli, int n, char **typed, bool recursive, cli_visit
                         cli_walk(cli, &list.list[i], recursive, visit, arg);
                 } else {
                         (void)cli_item_fail(&list.list[i], BDFS_NOT_FOUND, &err);
-                        cli_error(cli, &err);
+                        cli_error_hint(cli, &err, cli_item_hint(&list.list[i], room));
                 }
         }
         cli_items_fini(&list);

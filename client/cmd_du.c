@@ -65,10 +65,11 @@ static enum bdfs_status du_child(void *arg, struct cli_item *it, struct bdfs_err
 static void du_operand(struct du *d, struct cli_item *it)
 {
         struct bdfs_err err;
+        char room[400];
 
         if (!it->exists) {
                 (void)cli_item_fail(it, BDFS_NOT_FOUND, &err);
-                cli_error(d->cli, &err);
+                cli_error_hint(d->cli, &err, cli_item_hint(it, room));
         } else if (d->summary || !cli_item_is_directory(it)) {
                 cli_walk(d->cli, it, false, du_one, d);
         } else if (cli_item_children(it, du_child, d, &err) != BDFS_OK) {

@@ -57,20 +57,21 @@ static enum bdfs_status append_all(struct cli *cli, const struct cli_item *to,
         struct cli_target t = {.copy = &copy, .item = to, .fd = -1};
         enum bdfs_status rc = BDFS_OK;
 
-        if (open_end(cli, to, &t.file, err) != BDFS_OK)
+        cli_interrupt_start();
+        t.handle = cli_interrupt_add(to->fs, to->path, true);
+        if (open_end(cli, to, &t.file, err) != BDFS_OK) {
+                cli_interrupt_drop(t.handle);
                 return err->status;
+        }
+        t.guarded = true;
+        cli_interrupt_made(t.handle, to->path);
         cli_progress_begin(&progress, cli);
         for (int i = 0; rc == BDFS_OK && i < n; i++)
                 rc = cli_pump(&copy, &sources[i], &t, err);
         cli_progress_end(&progress);
         if (rc == BDFS_OK)
                 return cli_target_close(&t, err);
-        /* what was read is kept: it is at the end of the file, and the lease is given back */
-        if (t.file != NULL) {
-                struct bdfs_err ignored;
-
-                BDFS_IGNORE(bdfs_close(TAKE_PTR(t.file), &ignored));
-        }
+        cli_target_abandon(&t); /* what was read is kept, at the end of the file */
         return bdfs_wrap(err, "`%s': a part may have been appended", to->text);
 }
 

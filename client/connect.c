@@ -85,7 +85,7 @@ static enum bdfs_status load_conf(struct bdfs *fs, const struct bdfs_options *o,
                                  "no cluster is known: give --conf FILE or --uri hdfs://host:port, "
                                  "or set BDFS_CONF to the client.conf of a cluster");
         if (conf_load(client_conf_table, CONF_KEYS, path, &fs->conf, err) != BDFS_OK)
-                return err->status;
+                return bdfs_wrap(err, "configuration");
         fs->conf_loaded = true;
         return BDFS_OK;
 }

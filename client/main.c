@@ -180,8 +180,11 @@ int main(int argc, char **argv)
                 at++;
         while (at < argc && (took = take_option(&cli, argc - at, argv + at, true)) != 0) {
                 if (took < 0) {
-                        (void)fprintf(stderr, "bdfs: %s: unknown option or a wrong value\n"
-                                              "  `bdfs help` lists what there is\n", argv[at]);
+                        const char *value = at + 1 < argc ? argv[at + 1] : "";
+
+                        (void)fprintf(stderr, "bdfs: %s %s: unknown option or a wrong value\n"
+                                              "  `bdfs help` lists what there is\n", argv[at],
+                                      value);
                         return bdfs_status_exit(BDFS_USAGE);
                 }
                 at += took;

@@ -53,7 +53,7 @@ enum bdfs_status apply_name(const struct path *parent, const char *name, size_t 
                                  "this is during upgrade change the name of the existing file or "
                                  "directory to another name before upgrading to the new release.");
         if (n > NAME_BYTES_MAX)
-                return bdfs_fail_class(err, BDFS_LIMIT, EXCEPTION_NAME_TOO_LONG,
+                return bdfs_fail_class(err, BDFS_INVALID, EXCEPTION_NAME_TOO_LONG,
                                        "The maximum path component name limit of %.*s in "
                                        "directory %.*s is exceeded: limit=%d length=%zu",
                                        (int)n, name, (int)parent->n, parent->text,

@@ -57,7 +57,7 @@ static const struct {
         {EXCEPTION_ACL, BDFS_INVALID},
         {EXCEPTION_ILLEGAL_ARGUMENT, BDFS_INVALID},
         {EXCEPTION_PATH_NOT_DIRECTORY, BDFS_NOT_DIRECTORY},
-        {EXCEPTION_NAME_TOO_LONG, BDFS_LIMIT},
+        {EXCEPTION_NAME_TOO_LONG, BDFS_INVALID},
         {IPC "ObserverRetryOnActiveException", BDFS_STANDBY},
         {NAMENODE "RetryStartFileException", BDFS_RETRY},
         {FS "UnresolvedLinkException", BDFS_SYMLINK},

@@ -45,6 +45,15 @@ says "touchz: \`/e/f': Not a zero-length file" "$bdfs" touchz /e/f
 says "truncate: Cannot truncate to a larger file size. Current size: 2, truncate size: 100." "$bdfs" truncate 100 /e/f
 says "checksum: \`/e/d': Is a directory" "$bdfs" checksum /e/d
 says "append: \`/e/d': Is a directory" "$bdfs" append "$work/f" /e/d
+home="  relative paths begin in your home directory, which is missing: bdfs mkdir -p /user/$(id -un)"
+says "ls: \`.': No such file or directory
+$home" "$bdfs" ls
+says "du: \`.': No such file or directory
+$home" "$bdfs" du
+says "find: \`.': No such file or directory
+$home" "$bdfs" find
+expect 2 '^bdfs: --timeout soon: .*wrong value' "$bdfs" --timeout soon ls /
+expect 3 '^ls: configuration: open /none/such: No such file' "$bdfs" --conf /none/such ls /
 expect 2 'Illegal file pattern' "$bdfs" ls '/e/[x'
 expect 2 'Illegal option -Z.*|usage: bdfs ls' "$bdfs" ls -Z
 expect 2 'no such verb' "$bdfs" lss /

@@ -43,6 +43,12 @@ code 2 "$bdfs" cluster up --dir "$work/three" --namenodes 3
 code 2 "$bdfs" --timeout soon ls /
 code 2 env -u BDFS_CONF HOME=/nonexistent "$bdfs" ls /
 code 2 "$bdfs" cat 'http://x/y'
+code 2 "$bdfs" help nosuchverb
+long=/c/$(printf 'n%.0s' $(seq 256)) # a second try would not help
+code 2 "$bdfs" mkdir "$long"
+code 2 "$bdfs" put "$f" "$long"
+code 2 "$bdfs" touchz "$long"
+code 2 "$bdfs" mv /c/f "$long"
 # 3 not found
 code 3 "$bdfs" ls /c/none
 code 3 "$bdfs" ls '/c/none*'

@@ -7,7 +7,7 @@
 # Commands that only read are run on one tree, /parity/r. Commands that change something are run by
 # each on a tree of its own, /parity/ours and /parity/theirs, which must be alike in the end. Lines
 # of stderr that begin with two spaces are bdfs's advice and are not compared; neither are usage
-# texts, times in the trees that change, and the dots of waiting.
+# texts, times in the trees that change, the dots of waiting, and the numbers of df.
 #
 # HADOOP_LIB is the directory of Hadoop's jars, as for apache.sh. Exits 77 without Java or the jars.
 set -u
@@ -227,6 +227,11 @@ reads tail R/empty
 reads tail R/d
 reads du R/
 reads du -s R/
+reads df
+reads df -h R/d
+reads df R/missing
+reads test -w R/missing
+reads test -z R/empty
 reads du -h R/
 reads du -s -h -v R/ R/d
 reads du -v R/d
@@ -463,7 +468,10 @@ same=0 different=0 intended=0
 while IFS=$'\t' read -r i name; do
         o=$work/out/$i
         edit=
-        case $name in *@* | *relative*) edit=$times ;; esac
+        case $name in
+        *@* | *relative*) edit=$times ;;
+        df*) edit='s/[0-9]+(\.[0-9]+)?( [KMGTP])?/N/g; s/ +/ /g' ;;
+        esac
         why=
         if ! diff <(plain "$o.theirs.out" "$edit") <(plain "$o.ours.out" "$edit") >"$o.diff"; then why="stdout"; fi
         if ! diff <(first_lines "$o.theirs.err") <(first_lines "$o.ours.err") >"$o.diff.err"; then why="$why stderr"; fi

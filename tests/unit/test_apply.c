@@ -328,7 +328,7 @@ static void names_that_cannot_be_are_refused_before_anything_is_made(void **stat
         (void)snprintf(path, sizeof(path), "/o/new/%.256s/x", name);
         (void)snprintf(text, sizeof(text), "The maximum path component name limit of %.256s in "
                        "directory /o/new is exceeded: limit=255 length=256", name);
-        REFUSED(do_create(&ALICE, path, (struct creation){0}), LIMIT, text);
+        REFUSED(do_create(&ALICE, path, (struct creation){0}), INVALID, text);
         assert_false(exists("/o/new"));
         (void)snprintf(path, sizeof(path), "/o/%.255s", name);
         OK(do_create(&ALICE, path, (struct creation){0}));

@@ -309,11 +309,11 @@ static void a_failure_with_a_class_of_its_own_carries_both(void **state)
         assert_memory_equal(r.java_class.at, EXCEPTION_SNAPSHOT, r.java_class.n);
         assert_int_equal(r.bdfs_status, BDFS_NOT_FOUND);
         buf_reset(&b);
-        (void)bdfs_fail_class(&err, BDFS_LIMIT, EXCEPTION_NAME_TOO_LONG, "too long");
+        (void)bdfs_fail_class(&err, BDFS_INVALID, EXCEPTION_NAME_TOO_LONG, "too long");
         ipc_error_encode(&b, 9, &err);
         assert_int_equal(ipc_response_decode(b.data + 4, b.n - 4, &r, &back), BDFS_OK);
         assert_int_equal(r.bdfs_status, 0); /* the class says it */
-        assert_int_equal(ipc_response_error(&r, &back), BDFS_LIMIT);
+        assert_int_equal(ipc_response_error(&r, &back), BDFS_INVALID);
         buf_fini(&b);
 }
 
