@@ -1,5 +1,5 @@
 /* Connections that go on after a write: the client's, and those between datanodes. */
-#include "test_datanode_fixture.h"
+#include "test_datanode_client.h"
 
 #include "datanode/data_server.h"
 
