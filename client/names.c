@@ -16,6 +16,15 @@ static char *dup_bytes(const ProtobufCBinaryData *b)
         return p;
 }
 
+/* Most of a long listing's time would be snprintf's. */
+static void copy_name(char *to, size_t room, const char *from)
+{
+        size_t n = strnlen(from, room - 1);
+
+        memcpy(to, from, n);
+        to[n] = '\0';
+}
+
 void fs_stat_of(const Hadoop__HdfsFileStatusProto *from, struct bdfs_stat *ret)
 {
         *ret = (struct bdfs_stat){
@@ -30,8 +39,8 @@ void fs_stat_of(const Hadoop__HdfsFileStatusProto *from, struct bdfs_stat *ret)
                 .children = from->has_childrennum ? from->childrennum : -1,
                 .has_acl = (from->flags & 1) != 0,
         };
-        (void)snprintf(ret->owner, sizeof(ret->owner), "%s", from->owner);
-        (void)snprintf(ret->group, sizeof(ret->group), "%s", from->group);
+        copy_name(ret->owner, sizeof(ret->owner), from->owner);
+        copy_name(ret->group, sizeof(ret->group), from->group);
         if (from->has_symlink)
                 ret->target = dup_bytes(&from->symlink);
 }
@@ -101,7 +110,7 @@ static enum bdfs_status take_listing(const Hadoop__DirectoryListingProto *d,
                                      struct bdfs_listing *ret, struct bdfs_err *err)
 {
         *ret = (struct bdfs_listing){.remaining = d->remainingentries};
-        ret->entries = calloc(d->n_partiallisting + 1, sizeof(*ret->entries));
+        ret->entries = malloc((d->n_partiallisting + 1) * sizeof(*ret->entries));
         if (ret->entries == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a listing");
         for (; ret->n < d->n_partiallisting; ret->n++) {

@@ -3,26 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rd rd_of(const void *bytes, size_t n)
-{
-        const uint8_t *p = bytes;
-
-        return (struct rd){.at = p, .end = n == 0 ? p : p + n, .bad = false};
-}
-
-const uint8_t *rd_bytes(struct rd *r, size_t n)
-{
-        const uint8_t *p = r->at;
-
-        if (r->bad || rd_left(r) < n) {
-                r->bad = true;
-                return NULL;
-        }
-        if (n > 0)
-                r->at += n;
-        return p;
-}
-
 static uint64_t rd_le(struct rd *r, size_t n)
 {
         const uint8_t *p = rd_bytes(r, n);
@@ -31,34 +11,6 @@ static uint64_t rd_le(struct rd *r, size_t n)
         for (size_t i = n; p != NULL && i > 0; i--)
                 v = v << 8 | p[i - 1];
         return v;
-}
-
-uint8_t rd_u8(struct rd *r)
-{
-        const uint8_t *p = rd_bytes(r, 1);
-
-        return p == NULL ? 0 : *p;
-}
-
-uint16_t rd_u16be(struct rd *r)
-{
-        const uint8_t *p = rd_bytes(r, 2);
-
-        return (uint16_t)(p == NULL ? 0 : p[0] << 8 | p[1]);
-}
-
-uint32_t rd_u32be(struct rd *r)
-{
-        const uint8_t *p = rd_bytes(r, 4);
-
-        return p == NULL ? 0 : get_u32be(p);
-}
-
-uint64_t rd_u64be(struct rd *r)
-{
-        const uint8_t *p = rd_bytes(r, 8);
-
-        return p == NULL ? 0 : get_u64be(p);
 }
 
 uint32_t rd_u32le(struct rd *r) { return (uint32_t)rd_le(r, 4); }
@@ -82,16 +34,6 @@ uint64_t rd_varint(struct rd *r)
         return 0;
 }
 
-size_t rd_left(const struct rd *r)
-{
-        return r->at == NULL ? 0 : (size_t)(r->end - r->at);
-}
-
-bool rd_done(const struct rd *r)
-{
-        return !r->bad && rd_left(r) == 0;
-}
-
 void buf_init(struct buf *b, size_t limit)
 {
         *b = (struct buf){.limit = limit};
@@ -109,7 +51,7 @@ void buf_reset(struct buf *b)
         b->bad = false;
 }
 
-static bool buf_reserve(struct buf *b, size_t n)
+static bool buf_make_room(struct buf *b, size_t n)
 {
         size_t want, room;
         uint8_t *p;
@@ -132,14 +74,19 @@ static bool buf_reserve(struct buf *b, size_t n)
         return true;
 }
 
+bool buf_reserve(struct buf *b, size_t n)
+{
+        if (!buf_make_room(b, n))
+                b->bad = true;
+        return !b->bad;
+}
+
 uint8_t *buf_grow(struct buf *b, size_t n)
 {
         uint8_t *p;
 
-        if (!buf_reserve(b, n)) {
-                b->bad = true;
+        if (!buf_reserve(b, n))
                 return NULL;
-        }
         p = n == 0 ? b->data : b->data + b->n; /* an empty buf has no memory to point into */
         b->n += n;
         return p;

@@ -144,7 +144,7 @@ static int tables_open(struct store *s)
 
         for (size_t i = 0; rc == 0 && i < s->config.tables_n; i++) {
                 rc = mdb_dbi_open(txn, s->config.tables[i], MDB_CREATE, &s->dbi[i]);
-                if (rc != 0)
+                if (rc != 0 || (rc = mdb_set_compare(txn, s->dbi[i], store_compare)) != 0)
                         mdb_txn_abort(txn);
         }
         return rc != 0 ? rc : mdb_txn_commit(txn);

@@ -40,6 +40,25 @@ static enum bdfs_status corrupt(const struct store *s, unsigned table, const MDB
                          s->config.tables[table], hex);
 }
 
+int store_compare(const MDB_val *a, const MDB_val *b)
+{
+        size_t n = a->mv_size < b->mv_size ? a->mv_size : b->mv_size, at = 0;
+        int order;
+
+        if (n >= 8) {
+                uint64_t x = get_u64be(a->mv_data), y = get_u64be(b->mv_data);
+
+                if (x != y)
+                        return x < y ? -1 : 1;
+                at = 8;
+        }
+        order = n == at ? 0 : memcmp((const char *)a->mv_data + at, (const char *)b->mv_data + at,
+                                     n - at);
+        if (order != 0)
+                return order;
+        return a->mv_size == b->mv_size ? 0 : a->mv_size < b->mv_size ? -1 : 1;
+}
+
 enum bdfs_status store_check(const struct store *s, unsigned table, const MDB_val *key,
                              MDB_val *value, struct bdfs_err *err)
 {

@@ -1,205 +1,233 @@
+/* Messages to bytes, and where one ends in a stream of bytes. */
 #include "proto/message.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "proto/field.h"
-#include "proto/scan.h"
+#include "proto/message_types.h"
 
-/*
- * The arena of one message lies directly before it, in the first chunk: protobuf-c allocates the
- * outermost message first, so message_free() finds the arena from the message. Freeing one piece
- * does nothing; the chunks go together.
- */
-#define ARENA_MAGIC UINT64_C(0x62646673617265)
-#define ARENA_ALIGN 16
-#define ARENA_FIRST_BYTES 512
-#define ARENA_FIRST_BYTES_MAX (256 * 1024)
-/* What the largest message may take. */
-#define MESSAGE_MEMORY_MAX \
-        (MESSAGE_MEMORY_BASE + MESSAGE_MEMORY_PER_BYTE * (size_t)MESSAGE_BYTES_MAX)
+/* ---- packing ------------------------------------------------------------------------------ */
 
-struct chunk {
-        struct chunk *next;
-        _Alignas(ARENA_ALIGN) uint8_t bytes[];
-};
+#define SCALAR_BYTES_MAX 20 /* tag and value, both as varints */
 
-struct arena {
-        _Alignas(ARENA_ALIGN) uint64_t magic;
-        struct chunk *more;
-        uint8_t *at, *end; /* what is free in the newest chunk */
-        size_t taken;      /* from malloc, all chunks */
-        size_t limit;
-        size_t next_bytes;
-        bool over;      /* the limit was reached */
-        bool no_memory; /* malloc failed */
-};
-
-static struct arena *arena_new(size_t n)
+/* Room for @n bytes behind what is there; taken with room_used(). NULL: there is none. */
+static inline uint8_t *room_for(struct buf *b, size_t n)
 {
-        size_t first = ARENA_FIRST_BYTES + 4 * n;
-        struct arena *a;
-
-        if (first > ARENA_FIRST_BYTES_MAX)
-                first = ARENA_FIRST_BYTES_MAX;
-        a = malloc(sizeof(*a) + first);
-        if (a == NULL)
-                return NULL;
-        *a = (struct arena){
-                .magic = ARENA_MAGIC,
-                .at = (uint8_t *)(a + 1),
-                .end = (uint8_t *)(a + 1) + first,
-                .taken = first,
-                .limit = MESSAGE_MEMORY_BASE + MESSAGE_MEMORY_PER_BYTE * n,
-                .next_bytes = 2 * first,
-        };
-        return a;
+        return b->room - b->n >= n || buf_reserve(b, n) ? b->data + b->n : NULL;
 }
 
-static void arena_free(struct arena *a)
+static inline void room_used(struct buf *b, const uint8_t *end)
 {
-        struct chunk *next;
-
-        for (struct chunk *c = a->more; c != NULL; c = next) {
-                next = c->next;
-                free(c);
-        }
-        a->magic = 0;
-        free(a);
+        b->n = (size_t)(end - b->data);
 }
 
-static bool arena_grow(struct arena *a, size_t size)
-{
-        size_t bytes = a->next_bytes > size ? a->next_bytes : size;
-        struct chunk *c;
+static void put_message(struct buf *b, const ProtobufCMessage *m);
 
-        if (bytes > a->limit - a->taken)
-                bytes = a->limit - a->taken;
-        if (bytes < size) {
-                a->over = true;
-                return false;
-        }
-        c = malloc(sizeof(*c) + bytes);
-        if (c == NULL) {
-                a->no_memory = true;
-                return false;
-        }
-        c->next = a->more;
-        a->more = c;
-        a->at = c->bytes;
-        a->end = c->bytes + bytes;
-        a->taken += bytes;
-        a->next_bytes = 2 * bytes;
-        return true;
+static uint8_t *put_tag(uint8_t *p, const ProtobufCFieldDescriptor *field, enum field_wire wire)
+{
+        return field_put_varint(p, (uint64_t)field->id << 3 | wire);
 }
 
-static void *arena_take(void *arena, size_t size)
+static uint8_t *put_le(uint8_t *p, uint64_t v, size_t n)
 {
-        struct arena *a = arena;
-        uint8_t *p;
-
-        if (size > MESSAGE_MEMORY_MAX) {
-                a->over = true;
-                return NULL;
-        }
-        size = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-        if (size > (size_t)(a->end - a->at) && !arena_grow(a, size))
-                return NULL;
-        p = a->at;
-        a->at += size;
+        for (size_t i = 0; i < n; i++, v >>= 8)
+                *p++ = (uint8_t)v;
         return p;
 }
 
-static void arena_give(void *arena, void *p)
+/* A number without its tag. Negative numbers of 32 bits take ten bytes, as everywhere. */
+static uint8_t *put_number(uint8_t *p, ProtobufCType type, const void *at)
 {
-        (void)arena;
-        (void)p;
+        switch (type) {
+        case PROTOBUF_C_TYPE_INT32:
+        case PROTOBUF_C_TYPE_ENUM: return field_put_varint(p, (uint64_t) * (const int32_t *)at);
+        case PROTOBUF_C_TYPE_UINT32: return field_put_varint(p, *(const uint32_t *)at);
+        case PROTOBUF_C_TYPE_SINT32:
+                return field_put_varint(p, (uint32_t)field_zigzag(*(const int32_t *)at));
+        case PROTOBUF_C_TYPE_SINT64: return field_put_varint(p, field_zigzag(*(const int64_t *)at));
+        case PROTOBUF_C_TYPE_BOOL:
+                return field_put_varint(p, *(const protobuf_c_boolean *)at != 0);
+        case PROTOBUF_C_TYPE_SFIXED32:
+        case PROTOBUF_C_TYPE_FIXED32:
+        case PROTOBUF_C_TYPE_FLOAT: return put_le(p, *(const uint32_t *)at, 4);
+        case PROTOBUF_C_TYPE_SFIXED64:
+        case PROTOBUF_C_TYPE_FIXED64:
+        case PROTOBUF_C_TYPE_DOUBLE: return put_le(p, *(const uint64_t *)at, 8);
+        default: return field_put_varint(p, *(const uint64_t *)at);
+        }
 }
 
-static void why(const struct arena *a, const char *type, size_t n, struct bdfs_err *err)
+static void put_bytes(struct buf *b, const ProtobufCFieldDescriptor *field, const void *bytes,
+                      size_t n)
 {
-        if (a->over)
-                (void)bdfs_fail(err, BDFS_LIMIT, "%s: %zu bytes need too much memory", type, n);
-        else if (a->no_memory)
-                (void)bdfs_fail(err, BDFS_NO_MEMORY, "%s: %zu bytes", type, n);
-        else
-                (void)bdfs_fail(err, BDFS_PROTOCOL, "%s: malformed", type);
-}
+        uint8_t *p = room_for(b, SCALAR_BYTES_MAX + n);
 
-void *message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
-                     struct bdfs_err *err)
-{
-        ProtobufCAllocator allocator = {.alloc = arena_take, .free = arena_give};
-        ProtobufCMessage *m;
-        struct arena *a;
-
-        if (n > MESSAGE_BYTES_MAX) {
-                (void)bdfs_fail(err, BDFS_LIMIT, "%s: %zu bytes", type->short_name, n);
-                return NULL;
-        }
-        if (scan_message(type, bytes, n, err) != BDFS_OK)
-                return NULL;
-        a = arena_new(n);
-        if (a == NULL) {
-                (void)bdfs_fail(err, BDFS_NO_MEMORY, "%s: %zu bytes", type->short_name, n);
-                return NULL;
-        }
-        allocator.allocator_data = a;
-        m = protobuf_c_message_unpack(type, &allocator, n, bytes);
-        if (m == NULL) {
-                why(a, type->short_name, n, err);
-                arena_free(a);
-                return NULL;
-        }
-        BDFS_ASSERT((uint8_t *)m == (uint8_t *)(a + 1));
-        return m;
-}
-
-void message_free(void *message)
-{
-        struct arena *a = message;
-
-        if (a == NULL)
+        if (p == NULL)
                 return;
-        a--;
-        BDFS_ASSERT(a->magic == ARENA_MAGIC);
-        arena_free(a);
+        p = field_put_varint(put_tag(p, field, FIELD_BYTES), n);
+        if (n > 0)
+                memcpy(p, bytes, n);
+        room_used(b, p + n);
 }
 
-static void pack_sized(struct buf *b, const ProtobufCMessage *message, size_t n)
+/* Its length is known only behind it. Most fit a length of one byte; the others move. */
+static void put_delimited(struct buf *b, const ProtobufCMessage *m)
 {
-        uint8_t *p = n == 0 ? NULL : buf_grow(b, n);
+        uint8_t *p = room_for(b, 1);
+        size_t start, n, more;
 
-        if (p != NULL)
-                BDFS_ASSERT(protobuf_c_message_pack(message, p) == n);
+        if (p == NULL)
+                return;
+        room_used(b, p + 1);
+        start = b->n;
+        put_message(b, m);
+        n = b->n - start;
+        more = varint_size(n) - 1;
+        if (more > 0 && (p = room_for(b, more)) != NULL) {
+                memmove(b->data + start + more, b->data + start, n);
+                room_used(b, p + more);
+        }
+        if (!b->bad)
+                (void)field_put_varint(b->data + start - 1, n);
 }
 
-/* Every required field is there: walking a large answer for that takes a quarter of packing it, so
- * only the builds that look for mistakes do. */
-static bool is_whole(const ProtobufCMessage *message)
+static void put_submessage(struct buf *b, const ProtobufCFieldDescriptor *field,
+                           const ProtobufCMessage *m)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-        return protobuf_c_message_check(message);
-#else
-        return message != NULL;
-#endif
+        uint8_t *p = room_for(b, SCALAR_BYTES_MAX);
+
+        BDFS_ASSERT(m != NULL);
+        if (p == NULL)
+                return;
+        room_used(b, put_tag(p, field, FIELD_BYTES));
+        put_delimited(b, m);
+}
+
+static void put_field(struct buf *b, const ProtobufCFieldDescriptor *field, const void *at)
+{
+        const ProtobufCBinaryData *bytes = at;
+        const char *text;
+        uint8_t *p;
+
+        switch (field->type) {
+        case PROTOBUF_C_TYPE_MESSAGE:
+                put_submessage(b, field, *(ProtobufCMessage *const *)at);
+                return;
+        case PROTOBUF_C_TYPE_STRING:
+                text = *(char *const *)at;
+                BDFS_ASSERT(text != NULL);
+                put_bytes(b, field, text, strlen(text));
+                return;
+        case PROTOBUF_C_TYPE_BYTES:
+                BDFS_ASSERT(bytes->len == 0 || bytes->data != NULL);
+                put_bytes(b, field, bytes->data, bytes->len);
+                return;
+        default:
+                p = room_for(b, SCALAR_BYTES_MAX);
+                if (p != NULL)
+                        room_used(b, put_number(put_tag(p, field, message_wire(field->type)),
+                                              field->type, at));
+        }
+}
+
+static void put_packed(struct buf *b, const ProtobufCFieldDescriptor *field, const uint8_t *at,
+                       size_t n)
+{
+        size_t element = message_element_bytes(field->type), bytes = 0;
+        uint8_t scratch[SCALAR_BYTES_MAX], *p;
+
+        for (size_t i = 0; i < n; i++)
+                bytes += (size_t)(put_number(scratch, field->type, at + i * element) - scratch);
+        p = room_for(b, SCALAR_BYTES_MAX + bytes);
+        if (p == NULL)
+                return;
+        p = field_put_varint(put_tag(p, field, FIELD_BYTES), bytes);
+        for (size_t i = 0; i < n; i++)
+                p = put_number(p, field->type, at + i * element);
+        room_used(b, p);
+}
+
+static void put_list(struct buf *b, const ProtobufCFieldDescriptor *field, const uint8_t *at,
+                     size_t n)
+{
+        size_t element = message_element_bytes(field->type);
+
+        if (n > 0 && (field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0) {
+                put_packed(b, field, at, n);
+                return;
+        }
+        for (size_t i = 0; i < n; i++)
+                put_field(b, field, at + i * element);
+}
+
+/* Whether a field that may be absent is there. */
+static bool is_set(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
+                   const void *at)
+{
+        const uint8_t *quantifier = (const uint8_t *)m + field->quantifier_offset;
+
+        if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
+                if (*(const uint32_t *)quantifier != field->id)
+                        return false;
+        } else if (field->quantifier_offset != 0) {
+                return *(const protobuf_c_boolean *)quantifier != 0;
+        }
+        if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE)
+                return true;
+        return *(const void *const *)at != NULL && *(const void *const *)at != field->default_value;
+}
+
+static void put_message(struct buf *b, const ProtobufCMessage *m)
+{
+        const ProtobufCMessageDescriptor *type = m->descriptor;
+
+        for (unsigned i = 0; i < type->n_fields; i++) {
+                const ProtobufCFieldDescriptor *field = &type->fields[i];
+                const uint8_t *at = (const uint8_t *)m + field->offset;
+
+                if (field->label == PROTOBUF_C_LABEL_REPEATED)
+                        put_list(b, field, *(const uint8_t *const *)at,
+                                 *(const size_t *)((const uint8_t *)m + field->quantifier_offset));
+                else if (field->label == PROTOBUF_C_LABEL_REQUIRED || is_set(m, field, at))
+                        put_field(b, field, at);
+        }
+        for (unsigned i = 0; i < m->n_unknown_fields; i++) {
+                const ProtobufCMessageUnknownField *u = &m->unknown_fields[i];
+                uint8_t *p = room_for(b, SCALAR_BYTES_MAX + u->len);
+
+                if (p == NULL)
+                        return;
+                p = field_put_varint(p, (uint64_t)u->tag << 3 | u->wire_type);
+                memcpy(p, u->data, u->len);
+                room_used(b, p + u->len);
+        }
+}
+
+/* Rooms are taken larger than what goes in, so the bound counts at the end. */
+static void pack(struct buf *b, const ProtobufCMessage *m,
+                 void (*put)(struct buf *b, const ProtobufCMessage *m))
+{
+        size_t start = b->n, limit = b->limit;
+
+        b->limit = 0;
+        put(b, m);
+        b->limit = limit;
+        if (limit != 0 && b->n > limit)
+                b->bad = true;
+        if (b->bad)
+                b->n = start;
 }
 
 void message_pack(struct buf *b, const ProtobufCMessage *message)
 {
-        BDFS_ASSERT(is_whole(message));
-        pack_sized(b, message, protobuf_c_message_get_packed_size(message));
+        pack(b, message, put_message);
 }
 
 void message_pack_delimited(struct buf *b, const ProtobufCMessage *message)
 {
-        size_t n;
-
-        BDFS_ASSERT(is_whole(message));
-        n = protobuf_c_message_get_packed_size(message);
-        buf_varint(b, n);
-        pack_sized(b, message, n);
+        pack(b, message, put_delimited);
 }
 
+/* ---- streams ------------------------------------------------------------------------------ */
 enum bdfs_status message_delimited(const void *bytes, size_t n, size_t max,
                                    struct message_span *ret, struct bdfs_err *err)
 {

@@ -1,16 +1,18 @@
 /*
- * message.h - protobuf messages from and to bytes, by their descriptors.
+ * message.h - protobuf messages from and to bytes, by their descriptors (the encoding:
+ * https://protobuf.dev/programming-guides/encoding).
  *
- * protobuf-c does the decoding; this wrapper adds what it leaves open. Before it runs, one scan of
- * the bytes refuses what must not get through: a NUL inside a `string` field (protobuf-c would cut
- * "/a\0b" to "/a"), a known field with the wrong wire type, groups, nesting deeper than
- * MESSAGE_DEPTH_MAX. While it runs, memory comes from an arena with a bound, so that a message
- * costs one or two mallocs and a hostile one cannot take more than MESSAGE_MEMORY_PER_BYTE times
- * its size.
+ * The structs and descriptors are protobuf-c's; the bytes are read and written here, because
+ * protobuf-c's own decoder accepts what must not get through and takes most of the time of a
+ * listing. Decoding refuses a NUL inside a `string` field (else "/a\0b" would become "/a"), a known
+ * field with the wrong wire type, a missing required field, groups, and nesting deeper than
+ * MESSAGE_DEPTH_MAX. Memory comes from an arena with a bound, so that a message costs one or two
+ * mallocs and a hostile one cannot take more than MESSAGE_MEMORY_PER_BYTE times its size.
  *
- * What stays as protobuf-c has it: strings are not checked for UTF-8 (a path may hold any byte but
- * NUL), empty bytes fields have data == NULL, an enum field may hold a number that its type does
- * not name, unknown fields are kept and packed again, the last of several wins.
+ * As everywhere: the last of several values wins, several messages of one field make one, unknown
+ * fields are kept and packed again (last). As in protobuf-c: strings are not checked for UTF-8 (a
+ * path may hold any byte but NUL), empty bytes fields have data == NULL, an enum field may hold a
+ * number that its type does not name.
  *
  * Owner:   a message from message_unpack() belongs to the caller and is freed with message_free(),
  *          never with the generated free functions. It borrows nothing from the bytes.

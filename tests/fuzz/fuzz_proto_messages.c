@@ -1,7 +1,7 @@
 /*
  * Any bytes as any message, those of the journal too; the first two bytes choose the type, and how
  * often the rest is repeated. What is accepted must pack to bytes that are accepted again and pack
- * to themselves, and no string may lose a byte to a NUL.
+ * to themselves, and protobuf-c must read and write them alike.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +58,25 @@ static const ProtobufCMessageDescriptor *choose(unsigned number)
         return number % 2 == 0 ? m->request : m->response;
 }
 
+/* @b is what message_pack() made: protobuf-c's own coders make the same of it. */
+static void compare(const ProtobufCMessageDescriptor *type, const ProtobufCMessage *m,
+                    const struct buf *b)
+{
+        ProtobufCMessage *theirs =
+                protobuf_c_message_unpack(type, NULL, b->n, b->n == 0 ? (const void *)"" : b->data);
+        uint8_t *packed = malloc(b->n + 1);
+
+        MUST(theirs != NULL && packed != NULL);
+        MUST(protobuf_c_message_get_packed_size(theirs) == b->n);
+        MUST(protobuf_c_message_pack(theirs, packed) == b->n);
+        MUST(b->n == 0 || memcmp(packed, b->data, b->n) == 0);
+        MUST(protobuf_c_message_get_packed_size(m) == b->n);
+        MUST(protobuf_c_message_pack(m, packed) == b->n);
+        MUST(b->n == 0 || memcmp(packed, b->data, b->n) == 0);
+        protobuf_c_message_free_unpacked(theirs, NULL);
+        free(packed);
+}
+
 static void try(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t n)
 {
         struct bdfs_err err = {.status = BDFS_OK};
@@ -74,14 +93,18 @@ static void try(const ProtobufCMessageDescriptor *type, const uint8_t *data, siz
         buf_init(&text, 1 << 20);
         message_pack(&first, m);
         message_print(&text, m);
-        message_free(m);
         MUST(!first.bad);
-        m = message_unpack(type, first.data, first.n, &err);
-        MUST(m != NULL);
-        message_pack(&second, m);
+        compare(type, m, &first);
         message_free(m);
-        MUST(first.n == second.n);
-        MUST(first.n == 0 || memcmp(first.data, second.data, first.n) == 0);
+        m = message_unpack(type, first.data, first.n, &err);
+        if (m == NULL) { /* without what was said twice it may take too much for its bytes */
+                MUST(err.status == BDFS_LIMIT && first.n < n);
+        } else {
+                message_pack(&second, m);
+                MUST(first.n == second.n);
+                MUST(first.n == 0 || memcmp(first.data, second.data, first.n) == 0);
+        }
+        message_free(m);
         buf_fini(&first);
         buf_fini(&second);
         buf_fini(&text);

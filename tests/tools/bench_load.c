@@ -179,7 +179,7 @@ static enum bdfs_status do_delete4k(struct bench_worker *w, uint64_t i, struct b
 
 static const struct operation meta_operations[] = {
         {"create", 100, do_create},     {"stat", 400, do_stat},
-        {"list", 5, do_list},           {"rename", 100, do_rename},
+        {"list", 25, do_list},          {"rename", 100, do_rename},
         {"delete", 100, do_delete},     {"create4k", 100, do_create4k},
         {"read4k", 100, do_read4k},     {"delete4k", 100, do_delete4k},
         {NULL, 0, NULL},

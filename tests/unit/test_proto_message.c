@@ -170,21 +170,6 @@ static void last_of_several_wins(void **state)
         message_free(m);
 }
 
-/* Each optional submessage is merged into the one before, which copies the list so far. */
-static void hostile_repetition_meets_the_memory_bound(void **state)
-{
-        struct buf b;
-
-        (void)state;
-        buf_init(&b, 0);
-        buf_add(&b, "\x08\x01\x12\x01n\x1a\x00", 7);
-        for (int i = 0; i < 5000; i++)
-                buf_add(&b, "\x22\x02\x08\x01", 4);
-        assert_null(unpack(&hadoop__block_storage_policy_proto__descriptor, b.data, b.n));
-        assert_int_equal(err.status, BDFS_LIMIT);
-        buf_fini(&b);
-}
-
 static void large_honest_message_fits_the_memory_bound(void **state)
 {
         static char name[] = "a-name-of-ordinary-length", user[] = "user";
@@ -231,6 +216,10 @@ struct node {
         struct node *child;
 };
 extern const ProtobufCMessageDescriptor node_type;
+static void node_init(ProtobufCMessage *m)
+{
+        *(struct node *)m = (struct node){.base = PROTOBUF_C_MESSAGE_INIT(&node_type)};
+}
 static const ProtobufCFieldDescriptor node_fields[] = {
         {.name = "child", .id = 1, .label = PROTOBUF_C_LABEL_OPTIONAL,
          .type = PROTOBUF_C_TYPE_MESSAGE, .offset = offsetof(struct node, child),
@@ -250,6 +239,7 @@ const ProtobufCMessageDescriptor node_type = {
         .fields_sorted_by_name = node_by_name,
         .n_field_ranges = 1,
         .field_ranges = node_ranges,
+        .message_init = node_init,
 };
 
 static void nesting_is_bounded(void **state)
@@ -267,6 +257,71 @@ static void nesting_is_bounded(void **state)
                 n += 2;
         }
         assert_refused(&node_type, bytes, n, BDFS_PROTOCOL, "Node: nested too deep");
+}
+
+/* Nor is there one that grows much beyond its bytes. */
+struct wide {
+        ProtobufCMessage base;
+        size_t n_children;
+        struct wide **children;
+        uint8_t ballast[2 * MESSAGE_MEMORY_PER_BYTE];
+};
+extern const ProtobufCMessageDescriptor wide_type;
+static void wide_init(ProtobufCMessage *m)
+{
+        *(struct wide *)m = (struct wide){.base = PROTOBUF_C_MESSAGE_INIT(&wide_type)};
+}
+static const ProtobufCFieldDescriptor wide_fields[] = {
+        {.name = "children", .id = 1, .label = PROTOBUF_C_LABEL_REPEATED,
+         .type = PROTOBUF_C_TYPE_MESSAGE, .quantifier_offset = offsetof(struct wide, n_children),
+         .offset = offsetof(struct wide, children), .descriptor = &wide_type},
+};
+const ProtobufCMessageDescriptor wide_type = {
+        .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+        .name = "Wide",
+        .short_name = "Wide",
+        .c_name = "Wide",
+        .package_name = "",
+        .sizeof_message = sizeof(struct wide),
+        .n_fields = 1,
+        .fields = wide_fields,
+        .fields_sorted_by_name = node_by_name,
+        .n_field_ranges = 1,
+        .field_ranges = node_ranges,
+        .message_init = wide_init,
+};
+
+static void hostile_repetition_meets_the_memory_bound(void **state)
+{
+        struct buf b;
+
+        (void)state;
+        buf_init(&b, 0);
+        for (int i = 0; i < 5000; i++)
+                buf_add(&b, "\x0a\x00", 2);
+        assert_null(unpack(&wide_type, b.data, b.n));
+        assert_int_equal(err.status, BDFS_LIMIT);
+        message_free(unpack(&wide_type, b.data, 40)); /* a few may take what they need */
+        assert_int_equal(err.status, BDFS_OK);
+        buf_fini(&b);
+}
+
+/* One message in many pieces costs what it would in one. */
+static void pieces_of_a_message_become_one(void **state)
+{
+        Hadoop__BlockStoragePolicyProto *m;
+        struct buf b;
+
+        (void)state;
+        buf_init(&b, 0);
+        buf_add(&b, "\x08\x01\x12\x01n\x1a\x00", 7);
+        for (int i = 0; i < 5000; i++)
+                buf_add(&b, "\x22\x02\x08\x01", 4);
+        m = unpack(&hadoop__block_storage_policy_proto__descriptor, b.data, b.n);
+        assert_non_null(m);
+        assert_int_equal(m->creationfallbackpolicy->n_storagetypes, 5000);
+        message_free(m);
+        buf_fini(&b);
 }
 
 static void delimited_message_says_what_it_needs(void **state)
@@ -383,6 +438,7 @@ int main(void)
                 cmocka_unit_test(enum_numbers_of_tomorrow_are_kept),
                 cmocka_unit_test(last_of_several_wins),
                 cmocka_unit_test(hostile_repetition_meets_the_memory_bound),
+                cmocka_unit_test(pieces_of_a_message_become_one),
                 cmocka_unit_test(large_honest_message_fits_the_memory_bound),
                 cmocka_unit_test(message_beyond_the_size_bound_is_refused_unread),
                 cmocka_unit_test(nesting_is_bounded),

@@ -264,6 +264,48 @@ static void cursors_stop_at_both_ends(void **state)
         OK(store_close(s, &err));
 }
 
+static int as_bytes(const void *a, const void *b)
+{
+        const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+
+        return strcmp(x, y);
+}
+
+/* As memcmp() has them, the shorter first: around the eight bytes that are compared as a number. */
+static void keys_are_in_the_order_of_their_bytes(void **state)
+{
+        const char *keys[] = {"a", "ab", "abcdefg", "abcdefgh", "abcdefgi", "abcdefgha",
+                              "abcdefghab", "abcdefghb", "\x7f", "\x80",
+                              "\xff\xff\xff\xff\xff\xff\xff\x01",
+                              "\x01\xff\xff\xff\xff\xff\xff\xff", "\xff", "abcdefg\xff", "b"};
+        const size_t n = sizeof(keys) / sizeof(keys[0]);
+        struct store *s = open_store(true);
+        const uint8_t *key, *value;
+        struct store_cursor *c;
+        struct store_txn *t;
+        size_t key_n, value_n;
+
+        (void)state;
+        OK(store_begin_write(s, &t, &err));
+        for (size_t i = 0; i < n; i++)
+                put(t, A, keys[i], "");
+        OK(store_commit(t, &err));
+        qsort(keys, n, sizeof(keys[0]), as_bytes); /* strcmp() compares unsigned bytes */
+        OK(store_begin_read(s, &t, &err));
+        OK(store_cursor_open(t, A, &c, &err));
+        for (size_t i = 0; i < n; i++) {
+                OK(i == 0 ? store_cursor_seek(c, "", 0, &err) : store_cursor_next(c, &err));
+                store_cursor_at(c, &key, &key_n, &value, &value_n);
+                assert_int_equal(key_n, strlen(keys[i]));
+                assert_memory_equal(key, keys[i], key_n);
+                OK(store_cursor_find(c, keys[i], key_n, &err));
+        }
+        assert_int_equal(store_cursor_next(c, &err), BDFS_NOT_FOUND);
+        store_cursor_close(c);
+        store_abort(t);
+        OK(store_close(s, &err));
+}
+
 static void deleting_at_a_cursor_goes_on_behind_it(void **state)
 {
         enum { ROWS = 3000 };
@@ -386,6 +428,7 @@ int main(void)
                 T(hundreds_of_readers_at_once_are_fine),
                 T(readers_beside_a_writer_see_whole_transactions),
                 T(cursors_stop_at_both_ends),
+                T(keys_are_in_the_order_of_their_bytes),
                 T(deleting_at_a_cursor_goes_on_behind_it),
                 T(a_full_map_is_no_space_and_reads_go_on),
                 T(no_room_to_grow_refuses_writers_before_they_start),

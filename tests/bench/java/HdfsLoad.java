@@ -97,7 +97,7 @@ public class HdfsLoad {
 			return 1;
 		switch (name) {
 		case "stat": return share * 4;
-		case "list": return Math.max(1, share / 20);
+		case "list": return Math.max(1, share / 4);
 		default: return share;
 		}
 	}
