@@ -98,6 +98,8 @@ $(filter-out $(UNIT_SIM:%=$(O)/tests/%),$(UNIT:%=$(O)/tests/%)): $(O)/tests/%: $
 comma := ,
 $(patsubst %,$(O)/tests/%,$(filter test_no_memory%,$(UNIT))): override LDFLAGS += \
         $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray strdup strndup)
+# Threads that cannot start.
+$(O)/tests/test_datanode_pipeline: override LDFLAGS += -Wl,--wrap=os_thread_start
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
 $(TOOLS:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/tools/%.o $(TEST_LIB) $(EVERY) $(O)/liblinux.a
 	$(call link)
