@@ -18,6 +18,9 @@ victim() { # a process at random, as "role id"
 }
 kill_one() { kill -9 "$(pid_of "$@")" 2>/dev/null; }
 kill_all() { status | jq -r '.processes[].pid | values' | xargs -r kill -9; }
+declare -A killed
+checkpoints() { grep -c 'checkpoint made' "$cluster/namenode-0/log"; }
+a_checkpoint_since() { [ "$(checkpoints)" -gt "$1" ]; }
 restart() { "$bdfs" cluster up --dir "$cluster" || fail "restart"; }
 
 for round in $(seq 1 "$rounds"); do
@@ -25,24 +28,35 @@ for round in $(seq 1 "$rounds"); do
         "$build/tests/crash_load" "$BDFS_CONF" "/round$round" 8 "$operations" $((seed + round)) \
                 <"$work/go$round" >"$work/load$round" 2>&1 &
         load=$!
+        began=$(checkpoints)
         exec 9>"$work/go$round"
         kills=0
         while ! grep acknowledged "$work/load$round" >/dev/null; do
                 kill -0 $load 2>/dev/null || fail "the load ended: $(cat "$work/load$round")"
                 sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
-                if [ $((RANDOM % 5)) -eq 0 ]; then kill_all; else kill_one $(victim); fi
+                if [ $((RANDOM % 5)) -eq 0 ]; then
+                        kill_all && killed[all]=$((${killed[all]:-0} + 1))
+                else
+                        who=$(victim)
+                        # shellcheck disable=SC2086
+                        kill_one $who && killed[$who]=$((${killed[$who]:-0} + 1))
+                fi
                 kills=$((kills + 1))
                 restart
                 [ $kills -lt 400 ] || fail "no end: $(cat "$work/load$round")"
         done
+        within 20 a_checkpoint_since "$began"
         kill_all
+        within 10 "$build/tests/check_namespace" "$cluster/namenode-0/data"
         restart
         echo go >&9
         exec 9>&-
         wait $load || fail "round $round: $(cat "$work/load$round")"
         echo "round $round: $kills kills; $(tr '\n' ';' <"$work/load$round")"
 done
-checkpoints=$(grep -c 'checkpoint' "$cluster/namenode-0/log")
-[ "$checkpoints" -ge "$rounds" ] || fail "only $checkpoints checkpoints in $rounds rounds"
+for who in all "namenode 0" "datanode 1" "datanode 2" "datanode 3"; do
+        echo "$who: killed ${killed[$who]:-0} times"
+        [ "$rounds" -lt 20 ] || [ "${killed[$who]:-0}" -ge 3 ] || fail "$who was hardly ever killed"
+done
 "$bdfs" cluster down --dir "$cluster" || fail "down"
 "$build/tests/check_namespace" "$cluster/namenode-0/data" || fail "the tree is not well formed"

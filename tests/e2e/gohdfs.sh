@@ -39,11 +39,30 @@ every_command() { # every_command DIR: in a directory of its own, so that eight 
         hdfs rm "$d/u" && hdfs rm -r "$d/in" && [ -z "$(hdfs ls "$d")" ]
 }
 
+# The commands that change or describe a file, of each size.
+every_size() { # every_size DIR
+        local d=$1 n
+        hdfs mkdir -p "$d" || return 1
+        for n in $sizes; do
+                hdfs put "$work/f$n" "$d/f$n" && hdfs ls "$d/f$n" >/dev/null || return 1
+                hdfs checksum "$d/f$n" | grep -E -e "^[0-9a-f]{32} $d/f$n\$" >/dev/null || return 1
+                hdfs touch -c "$d/f$n" && hdfs mv "$d/f$n" "$d/m" && hdfs chmod 640 "$d/m" &&
+                        hdfs chown nobody:nogroup "$d/m" || return 1
+                hdfs ls -l "$d/m" | grep -E -e "^-rw-r----- *nobody *nogroup *$n " >/dev/null || return 1
+                hdfs du -s "$d/m" | grep -e "^$n *" >/dev/null || return 1
+                hdfs truncate $((n / 2)) "$d/m" && hdfs cat "$d/m" | cmp - <(head -c $((n / 2)) "$work/f$n") ||
+                        return 1
+                hdfs rm "$d/m" || return 1
+        done
+        hdfs rm -r "$d"
+}
+
 for replication in 1 3; do
         cluster=$work/cluster$replication
         up --hadoop loopback --block-size 1M --replication $replication --no-agents
         export HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop)
-        every_command /one || fail "a command of gohdfs (replication $replication)"
+        every_command /one && every_size /one/sizes ||
+                fail "a command of gohdfs (replication $replication)"
 
         pids=()
         for i in 1 2 3 4 5 6 7 8; do
@@ -89,4 +108,9 @@ openssl enc -aes-128-ctr -pass pass:bdfs -nosalt -pbkdf2 </dev/zero 2>/dev/null 
 [ "$(stat -c %s "$work/big.bin")" -eq 1073741824 ] || fail "there is no file of 1 GiB"
 hdfs put "$work/big.bin" /big || fail "put of 1 GiB"
 hdfs cat /big | cmp - "$work/big.bin" || fail "1 GiB read back"
+if command -v rclone >/dev/null; then
+        export RCLONE_HDFS_NAMENODE=$HADOOP_NAMENODE RCLONE_HDFS_USERNAME=$(id -un) RCLONE_CONFIG=/dev/null
+        hdfs rm /big && rclone copyto "$work/big.bin" :hdfs:/big2 || fail "rclone: 1 GiB"
+        rclone cat :hdfs:/big2 | cmp - "$work/big.bin" || fail "rclone: 1 GiB read back"
+fi
 echo "gohdfs: all commands, ${sizes// /,} bytes, alone and eight at once, replication 1 and 3, 1 GiB"

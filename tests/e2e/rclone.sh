@@ -33,6 +33,21 @@ every_command() { # every_command DIR
                 rclone purge "r:$d"
 }
 
+# The commands on one file, of each size.
+every_size() { # every_size DIR
+        local d=$1 n
+        rclone copy "$work/src" "r:$d" || return 1
+        for n in $sizes; do
+                rclone moveto "r:$d/f$n" "r:$d/m" &&
+                        rclone cat --offset $((n / 3)) "r:$d/m" |
+                        cmp - <(tail -c +$((n / 3 + 1)) "$work/src/f$n") &&
+                        rclone size "r:$d/m" | grep "($n Byte)" >/dev/null &&
+                        rclone lsl "r:$d/m" | grep "^ *$n .* m\$" >/dev/null &&
+                        rclone deletefile "r:$d/m" || return 1
+        done
+        [ -z "$(rclone ls "r:$d")" ] && rclone purge "r:$d"
+}
+
 for replication in 1 3; do
         cluster=$work/cluster$replication
         up --hadoop loopback --block-size 1M --replication $replication --no-agents
@@ -42,7 +57,7 @@ type = hdfs
 namenode = 127.0.0.1:$(port namenode 0 hadoop)
 username = $(id -un)
 CONF
-        every_command one || fail "a command of rclone (replication $replication)"
+        every_command one && every_size sizes || fail "a command of rclone (replication $replication)"
         pids=()
         for i in 1 2 3 4 5 6 7 8; do
                 every_command "eight$i" >"$work/eight$i.log" 2>&1 &
