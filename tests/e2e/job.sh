@@ -95,7 +95,7 @@ for size in 512 4096; do
         done
 done
 size=512
-for file in empty one large; do
+for file in empty one newline cr crlf_only mark mark_only exact crlf_at_cut large; do
         check words "$file" "tr ' ' '\n' | sort -s -t '	' -k1,1 | uniq -c" "tr ' ' '\n'" "uniq -c"
         check grep "$file" "grep -a z" "grep -a z || [ \$? -eq 1 ]"
 done
@@ -103,6 +103,7 @@ check sort lf "sort -s -t '	' -k1,1" cat cat # more maps than are merged at once
 for size in 4096 16384; do
         for file in lf lf_open crlf crlf_open crs mixed blank; do
                 check cat "$file" cat cat
+                check sort "$file" "sort -s -t '	' -k1,1" cat cat
                 check words "$file" "tr ' ' '\n' | sort -s -t '	' -k1,1 | uniq -c" \
                         "tr ' ' '\n'" "uniq -c"
                 check grep "$file" "grep -a the" "grep -a the || [ \$? -eq 1 ]"

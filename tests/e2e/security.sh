@@ -13,6 +13,17 @@ HADOOP_NAMENODE=127.0.0.1:$(port namenode 0 hadoop) hdfs chmod 777 /intruder || 
 "$build/tests/intruder" "$BDFS_CONF" games man "$(port namenode 0 tls)" "$(port namenode 0 hadoop)" \
         "$(port datanode 1 tls)" "$(port datanode 1 hadoop)" || fail "an attempt was not refused"
 
+# What needs no answer, and a datanode's calls.
+log=$cluster/datanode-1/log
+reports() { grep -c 'full report sent' "$log"; }
+before=$(reports)
+"$build/tests/intruder_data" games man "$(port namenode 0 tls)" "$(port datanode 1 tls)" \
+        "$(port datanode 1 hadoop)" "$(sed -n 's/^own_ipc_port = //p' "$cluster/datanode-1/conf")" \
+        "$(port datanode 1 hadoop_ipc)" || fail "an attempt was not refused"
+reported() { [ "$(reports)" -gt "$before" ]; }
+within 10 reported
+[ "$(reports)" -eq $((before + 1)) ] || fail "others than root made the datanode report"
+
 # The agent's port, while a job of games runs there: its map is done, its reducer waits.
 as() { # as USER COMMAND...
         setpriv --reuid "$1" --regid "$(id -g "$1")" --init-groups env HOME=/nonexistent "${@:2}"
