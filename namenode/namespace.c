@@ -165,34 +165,45 @@ enum bdfs_status ns_stat_inode(struct store_txn *t, uint64_t inode, struct ns_st
 
 struct listing {
         struct store_txn *t;
-        struct ns_status *to;
+        const struct ns_taker *to;
         size_t room, n;
-        uint8_t policy;          /* of the directory */
+        uint8_t policy;              /* of the directory */
         bool more;
         struct store_cursor *inodes; /* of one page: those of a directory often lie together */
+        struct name_cache cache;
+        struct ns_status now;
 };
 
-static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t key_n,
-                                 const uint8_t *value, size_t n, struct name_cache *cache,
-                                 struct bdfs_err *err)
+static void list_give(struct listing *l)
 {
-        char name[NAME_BYTES_MAX];
-        size_t name_n = entry_key_name(key, key_n, name);
+        l->n++;
+        if (!l->to->take(l->to->context, &l->now))
+                l->room = l->n;
+}
+
+static enum bdfs_status list_one(struct listing *l, const uint8_t *key, size_t key_n,
+                                 const uint8_t *value, size_t n, struct bdfs_err *err)
+{
         struct entry entry;
         struct inode row;
         enum bdfs_status rc;
 
-        if (name_n == 0 || !entry_decode(value, n, &entry))
+        if (!entry_decode(value, n, &entry))
                 return bdfs_fail(err, BDFS_CORRUPT, "a directory's entry makes no sense");
         rc = table_find_inode(l->inodes, entry.inode, &row, err);
         if (rc == BDFS_NOT_FOUND)
                 rc = bdfs_fail(err, BDFS_CORRUPT, "inode %" PRIu64 " has a name but no row",
                                entry.inode);
         if (rc == BDFS_OK)
-                rc = status_of_inode(l->t, &row, l->policy, cache, &l->to[l->n], err);
-        if (rc == BDFS_OK)
-                set_name(&l->to[l->n++], name, name_n);
-        return rc;
+                rc = status_of_inode(l->t, &row, l->policy, &l->cache, &l->now, err);
+        if (rc != BDFS_OK)
+                return rc;
+        l->now.name_n = (uint8_t)entry_key_name(key, key_n, l->now.name);
+        l->now.name[l->now.name_n] = '\0';
+        if (l->now.name_n == 0)
+                return bdfs_fail(err, BDFS_CORRUPT, "a directory's entry has no name");
+        list_give(l);
+        return BDFS_OK;
 }
 
 static enum bdfs_status list_page(struct listing *l, uint64_t directory, const void *after,
@@ -201,7 +212,6 @@ static enum bdfs_status list_page(struct listing *l, uint64_t directory, const v
         uint8_t from[8 + NAME_BYTES_MAX + 1];
         size_t from_n, key_n, n;
         const uint8_t *key, *value;
-        struct name_cache cache = {0};
         struct store_cursor *c;
         enum bdfs_status rc = store_cursor_open(l->t, TABLE_ENTRY, &c, err), got;
 
@@ -224,7 +234,7 @@ static enum bdfs_status list_page(struct listing *l, uint64_t directory, const v
                 l->more = l->n == l->room;
                 if (l->more)
                         break;
-                rc = list_one(l, key, key_n, value, n, &cache, err);
+                rc = list_one(l, key, key_n, value, n, err);
         }
         store_cursor_close(l->inodes);
         store_cursor_close(c);
@@ -243,25 +253,6 @@ static enum bdfs_status list_directory(struct listing *l, const struct inode *di
                 *ret_remaining = dir->children - (uint32_t)l->n;
         else
                 *ret_remaining = l->more ? 1 : 0;
-        return rc;
-}
-
-enum bdfs_status ns_list_inode(struct store_txn *t, uint64_t directory, const void *after,
-                               size_t after_n, struct ns_status *ret, size_t room, size_t *ret_n,
-                               uint32_t *ret_remaining, struct bdfs_err *err)
-{
-        struct listing l = {.t = t, .to = ret, .room = room};
-        AUTO_RESOLVED struct resolved r = {0};
-        enum bdfs_status rc = path_resolve_inode(t, directory, &r, err);
-
-        if (rc == BDFS_OK && r.last.type != INODE_DIRECTORY)
-                rc = bdfs_fail(err, BDFS_NOT_DIRECTORY, "inode %" PRIu64 " is no directory",
-                               directory);
-        if (rc != BDFS_OK)
-                return rc;
-        l.policy = r.policy;
-        rc = list_directory(&l, &r.last, after, after_n, ret_remaining, err);
-        *ret_n = l.n;
         return rc;
 }
 
@@ -320,32 +311,31 @@ static enum bdfs_status refuse_snapshots(const struct resolved *r, struct bdfs_e
         return not_snapshottable(&above, err);
 }
 
-static void list_reserved(struct ns_status *ret, size_t room, size_t *ret_n)
+static void list_reserved(struct listing *l)
 {
         static const char *const names[] = {".inodes", "raw"};
 
-        for (*ret_n = 0; *ret_n < 2 && *ret_n < room; ++*ret_n)
-                reserved_status(names[*ret_n], "supergroup", 0770, &ret[*ret_n]);
+        for (size_t i = 0; i < 2 && l->n < l->room; i++) {
+                reserved_status(names[i], "supergroup", 0770, &l->now);
+                list_give(l);
+        }
 }
 
 enum bdfs_status ns_list(struct store_txn *t, const struct ns_caller *who, const struct path *path,
-                         const void *after, size_t after_n, struct ns_status *ret, size_t room,
-                         size_t *ret_n, uint32_t *ret_remaining, bool *ret_found,
-                         struct bdfs_err *err)
+                         const void *after, size_t after_n, const struct ns_taker *to, size_t room,
+                         uint32_t *ret_remaining, bool *ret_found, struct bdfs_err *err)
 {
-        struct listing l = {.t = t, .to = ret, .room = room};
+        struct listing l = {.t = t, .to = to, .room = room};
         AUTO_ASKING struct asking q;
         AUTO_RESOLVED struct resolved start = {0};
-        struct name_cache cache = {0};
         enum bdfs_status rc = asking_walk(&q, t, who, path, 0, err);
 
-        *ret_n = 0;
         *ret_remaining = 0;
         *ret_found = rc == BDFS_OK && (resolved_exists(&q.r) || is_reserved(&q.r));
         if (rc == BDFS_OK)
                 rc = after_inode(t, &after, &after_n, &start, err);
         if (rc == BDFS_OK && is_reserved(&q.r)) {
-                list_reserved(ret, room, ret_n);
+                list_reserved(&l);
                 return BDFS_OK;
         }
         if (rc == BDFS_OK && resolved_exists(&q.r) && q.r.last.type == INODE_DIRECTORY)
@@ -354,13 +344,13 @@ enum bdfs_status ns_list(struct store_txn *t, const struct ns_caller *who, const
                 rc = refuse_snapshots(&q.r, err);
         if (rc != BDFS_OK || !*ret_found || room == 0)
                 return rc;
-        if (q.r.last.type != INODE_DIRECTORY) {
-                *ret_n = 1;
-                return status_of_inode(t, &q.r.last, q.r.policy, &cache, ret, err);
+        if (q.r.last.type == INODE_DIRECTORY) {
+                l.policy = q.r.policy;
+                return list_directory(&l, &q.r.last, after, after_n, ret_remaining, err);
         }
-        l.policy = q.r.policy;
-        rc = list_directory(&l, &q.r.last, after, after_n, ret_remaining, err);
-        *ret_n = l.n;
+        rc = status_of_inode(t, &q.r.last, q.r.policy, &l.cache, &l.now, err);
+        if (rc == BDFS_OK)
+                list_give(&l);
         return rc;
 }
 

@@ -47,18 +47,21 @@ enum bdfs_status ns_stat(struct store_txn *t, const struct ns_caller *who, const
 enum bdfs_status ns_stat_inode(struct store_txn *t, uint64_t inode, struct ns_status *ret,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
 
+/* Who is given a listing, entry by entry; an entry lives as long as the call. */
+struct ns_taker {
+        bool (*take)(void *context, const struct ns_status *s); /* false: enough after this one */
+        void *context;
+};
+
 /*
  * getListing: names after @after (exclusive), at most @room. A file lists as itself with an empty
  * name. *ret_remaining is exact on the first page, else 1 when there is more.
  * LISTING_START class: NOT_FOUND with *ret_found true ("Can't find startAfter ...").
  */
 enum bdfs_status ns_list(struct store_txn *t, const struct ns_caller *who, const struct path *path,
-                         const void *after, size_t after_n, struct ns_status *ret, size_t room,
-                         size_t *ret_n, uint32_t *ret_remaining, bool *ret_found,
-                         struct bdfs_err *err) BDFS_MUST_CHECK;
-enum bdfs_status ns_list_inode(struct store_txn *t, uint64_t directory, const void *after,
-                               size_t after_n, struct ns_status *ret, size_t room, size_t *ret_n,
-                               uint32_t *ret_remaining, struct bdfs_err *err) BDFS_MUST_CHECK;
+                         const void *after, size_t after_n, const struct ns_taker *to, size_t room,
+                         uint32_t *ret_remaining, bool *ret_found, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 
 /* ---- where bytes are ------------------------------------------------------------------------ */
 

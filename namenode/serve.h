@@ -70,6 +70,11 @@ void serve_no_ec_policy(const char *name, struct bdfs_err *err);
  */
 bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
 
+/* Add the locations of the whole file. READ is not asked for, as in HDFS; who lacks it gets tokens
+ * that open nothing. False: no memory. *ret_blocks grows by what was added. */
+bool serve_add_locations(struct reading *g, const struct ns_status *s,
+                         Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks);
+
 /* ---- handlers, by file ----------------------------------------------------------------------- */
 
 rpc_handler *serve_read_handler(enum method_id id);
@@ -81,6 +86,7 @@ rpc_handler *serve_admin_handler(enum method_id id);
 rpc_handler *serve_off_handler(enum method_id id);
 rpc_handler *serve_metasave_handler(enum method_id id);
 rpc_handler *serve_locate_handler(enum method_id id);
+rpc_handler *serve_list_handler(enum method_id id);
 
 /* The services, for rpc_server_config. */
 rpc_handler *serve_client_handler(const struct method *m);  /* ClientProtocol */

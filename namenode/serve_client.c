@@ -11,7 +11,7 @@ rpc_handler *serve_client_handler(const struct method *m)
         static rpc_handler *(*const files[])(enum method_id) = {
                 serve_read_handler,  serve_locate_handler, serve_open_handler, serve_write_handler,
                 serve_close_handler, serve_tree_handler,   serve_admin_handler, serve_off_handler,
-                serve_metasave_handler,
+                serve_metasave_handler, serve_list_handler,
         };
 
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

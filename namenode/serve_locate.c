@@ -1,11 +1,10 @@
-/* ClientProtocol: where bytes are. Listings are here because they may carry locations. */
+/* ClientProtocol: where bytes are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "namenode/serve.h"
 #include "namenode/status.h"
-#include "proto/exception.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define REPLICAS_ROOM 64
@@ -174,10 +173,8 @@ static void get_block_locations(void *context, struct rpc_call *call)
         reading_end(&g, rc, r.locations == NULL ? NULL : &r.base, &err);
 }
 
-/* Add the locations of the whole file. READ is not asked for, as in HDFS; who lacks it gets tokens
- * that open nothing. */
-static bool add_locations(struct reading *g, const struct ns_status *s,
-                          Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks)
+bool serve_add_locations(struct reading *g, const struct ns_status *s,
+                         Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks)
 {
         struct ns_map map = {0};
         struct bdfs_err err;
@@ -215,179 +212,9 @@ static void get_located_file_info(void *context, struct rpc_call *call)
         rc = ns_stat(g.t, &g.who.ns, &g.path, 0, &status, &found, &err);
         if (rc == BDFS_OK && found) {
                 r.fs = status_describe(&g.d, &status, false);
-                made = r.fs != NULL && add_locations(&g, &status, r.fs, &blocks);
+                made = r.fs != NULL && serve_add_locations(&g, &status, r.fs, &blocks);
         }
         reading_end(&g, rc, made ? &r.base : NULL, &err);
-}
-
-/* ---- listings ---- */
-
-/* At most LISTING_PAGE_MAX entries, and about as many blocks when locations are asked for. */
-static enum bdfs_status listing(struct reading *g, const struct path *path,
-                                const ProtobufCBinaryData *after, bool locations,
-                                Hadoop__DirectoryListingProto **ret, struct bdfs_err *err)
-{
-        struct ns_status *found = malloc(LISTING_PAGE_MAX * sizeof(*found));
-        Hadoop__DirectoryListingProto *l = describe_alloc(&g->d, sizeof(*l));
-        size_t n = 0, blocks = 0, done = 0;
-        uint32_t remaining;
-        enum bdfs_status rc;
-        bool exists;
-
-        *ret = NULL;
-        if (found == NULL || l == NULL) {
-                free(found);
-                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a listing");
-        }
-        rc = ns_list(g->t, &g->who.ns, path, after->data, after->len, found, LISTING_PAGE_MAX, &n,
-                     &remaining, &exists, err);
-        if (rc == BDFS_OK && exists) {
-                hadoop__directory_listing_proto__init(l);
-                l->partiallisting = describe_alloc(&g->d, (n + 1) * sizeof(*l->partiallisting));
-                for (; l->partiallisting != NULL && done < n && blocks < LISTING_PAGE_MAX; done++) {
-                        Hadoop__HdfsFileStatusProto *f =
-                                status_describe(&g->d, &found[done], true);
-
-                        l->partiallisting[done] = f;
-                        if (f == NULL || (locations && !add_locations(g, &found[done], f, &blocks)))
-                                rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a listing");
-                        if (rc != BDFS_OK)
-                                break;
-                }
-                l->n_partiallisting = done;
-                l->remainingentries = remaining + (uint32_t)(n - done);
-                *ret = l;
-        }
-        free(found);
-        return rc;
-}
-
-static void get_listing(void *context, struct rpc_call *call)
-{
-        const Hadoop__GetListingRequestProto *q = (const void *)call->request;
-        Hadoop__GetListingResponseProto r = HADOOP__GET_LISTING_RESPONSE_PROTO__INIT;
-        struct reading g;
-        struct bdfs_err err;
-        enum bdfs_status rc;
-
-        if (!reading_begin(&g, context, call, q->src))
-                return;
-        rc = listing(&g, &g.path, &q->startafter, q->needlocation, &r.dirlist, &err);
-        if (rc == BDFS_NOT_FOUND && strncmp(err.text, "Can't find startAfter", 21) == 0)
-                reading_end_class(&g, EXCEPTION_LISTING_START, err.text);
-        else
-                reading_end(&g, rc, &r.base, &err);
-}
-
-/* ---- batched listings: several directories in one call ---- */
-
-/* The cookie: number of the path, then the last name that was given of it. */
-struct batch_position {
-        uint32_t path;
-        ProtobufCBinaryData after;
-};
-
-static struct batch_position batch_position(const ProtobufCBinaryData *cookie)
-{
-        struct rd r = rd_of(cookie->data, cookie->len);
-        struct batch_position p = {0};
-
-        if (cookie->len < 4)
-                return p;
-        p.path = rd_u32be(&r);
-        p.after.len = rd_left(&r);
-        p.after.data = (uint8_t *)(uintptr_t)r.at;
-        return p;
-}
-
-static bool batch_cookie(struct describe *d, uint32_t path, const ProtobufCBinaryData *name,
-                         ProtobufCBinaryData *ret)
-{
-        ret->len = 4 + (name == NULL ? 0 : name->len);
-        ret->data = describe_alloc(d, ret->len);
-        if (ret->data == NULL)
-                return false;
-        put_u32be(ret->data, path);
-        if (name != NULL && name->len > 0)
-                memcpy(ret->data + 4, name->data, name->len);
-        return true;
-}
-
-/* One directory of a batch; what fails for it alone is told in its place. */
-static Hadoop__BatchedDirectoryListingProto *batch_one(struct reading *g, const char *src,
-                                                       uint32_t index,
-                                                       const ProtobufCBinaryData *after,
-                                                       bool locations, bool *ret_more)
-{
-        Hadoop__BatchedDirectoryListingProto *b = describe_alloc(&g->d, sizeof(*b));
-        Hadoop__RemoteExceptionProto *x = describe_alloc(&g->d, sizeof(*x));
-        Hadoop__DirectoryListingProto *l = NULL;
-        struct bdfs_err err;
-        struct path path;
-        struct buf room;
-        enum bdfs_status rc;
-
-        *ret_more = false;
-        if (b == NULL || x == NULL)
-                return NULL;
-        hadoop__batched_directory_listing_proto__init(b);
-        hadoop__remote_exception_proto__init(x);
-        b->parentidx = index;
-        buf_init(&room, 0);
-        rc = path_check(src, strlen(src), PATH_READ, false, &room, &path, NULL, &err);
-        if (rc == BDFS_OK)
-                rc = listing(g, &path, after, locations, &l, &err);
-        if (rc == BDFS_OK && l == NULL)
-                rc = bdfs_fail(&err, BDFS_NOT_FOUND, "Directory %s does not exist", src);
-        if (rc != BDFS_OK) {
-                x->classname = (char *)(uintptr_t)exception_class(rc);
-                x->message = describe_text(&g->d, err.text);
-                b->exception = x;
-        } else {
-                b->partiallisting = l->partiallisting;
-                b->n_partiallisting = l->n_partiallisting;
-                *ret_more = l->remainingentries > 0;
-        }
-        buf_fini(&room);
-        return b;
-}
-
-static void get_batched_listing(void *context, struct rpc_call *call)
-{
-        const Hadoop__GetBatchedListingRequestProto *q = (const void *)call->request;
-        Hadoop__GetBatchedListingResponseProto r = HADOOP__GET_BATCHED_LISTING_RESPONSE_PROTO__INIT;
-        struct batch_position at = batch_position(&q->startafter);
-        ProtobufCBinaryData *last = NULL;
-        struct bdfs_err err;
-        struct reading g;
-        size_t entries = 0;
-        bool more = false;
-
-        if (!reading_begin(&g, context, call, NULL))
-                return;
-        r.listings = describe_alloc(&g.d, (q->n_paths + 1) * sizeof(*r.listings));
-        while (r.listings != NULL && at.path < q->n_paths && entries < LISTING_PAGE_MAX && !more) {
-                Hadoop__BatchedDirectoryListingProto *b =
-                        batch_one(&g, q->paths[at.path], at.path, &at.after, q->needlocation,
-                                  &more);
-
-                if (b == NULL) {
-                        r.listings = NULL;
-                        break;
-                }
-                r.listings[r.n_listings++] = b;
-                entries += b->n_partiallisting;
-                if (more)
-                        last = &b->partiallisting[b->n_partiallisting - 1]->path;
-                else
-                        at.path++;
-                at.after = (ProtobufCBinaryData){0};
-        }
-        r.hasmore = more || at.path < q->n_paths;
-        if (r.listings == NULL || !batch_cookie(&g.d, at.path, last, &r.startafter))
-                reading_end(&g, BDFS_OK, NULL, &err);
-        else
-                reading_end(&g, BDFS_OK, &r.base, &err);
 }
 
 /* ---- bad replicas ---- */
@@ -489,8 +316,6 @@ rpc_handler *serve_locate_handler(enum method_id id)
         switch ((int)id) {
         case METHOD_CLIENT_getBlockLocations: return get_block_locations;
         case METHOD_CLIENT_getLocatedFileInfo: return get_located_file_info;
-        case METHOD_CLIENT_getListing: return get_listing;
-        case METHOD_CLIENT_getBatchedListing: return get_batched_listing;
         case METHOD_CLIENT_reportBadBlocks: return report_bad_blocks;
         case METHOD_CLIENT_listCorruptFileBlocks: return list_corrupt;
         default: return NULL;

@@ -35,8 +35,8 @@ Hadoop__HdfsFileStatusProto *status_describe(struct describe *d, const struct ns
         f->filetype = type_of(s->type);
         f->permission = mode;
         f->length = s->type == INODE_FILE ? s->length : 0;
-        f->owner = describe_text(d, s->owner);
-        f->group = describe_text(d, s->group);
+        f->owner = describe_name(d, 0, s->owner);
+        f->group = describe_name(d, 1, s->group);
         f->modification_time = (uint64_t)s->mtime;
         f->access_time = (uint64_t)s->atime;
         f->has_block_replication = f->has_blocksize = f->has_fileid = f->has_childrennum = 1;

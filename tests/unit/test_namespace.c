@@ -99,14 +99,22 @@ static struct ns_status page[1200];
 static size_t page_n;
 static uint32_t left;
 
+static bool take(void *context, const struct ns_status *s)
+{
+        (void)context;
+        page[page_n++] = *s;
+        return true;
+}
+
 static enum bdfs_status list(const struct as *who, const char *text, const char *after,
                              size_t room, bool *found)
 {
         const struct ns_caller c = caller_of(who);
         const struct path p = path_of(text);
 
-        return ns_list(kit.t, &c, &p, after, strlen(after), page, room, &page_n, &left, found,
-                       &kit.err);
+        page_n = 0;
+        return ns_list(kit.t, &c, &p, after, strlen(after), &(struct ns_taker){take, NULL}, room,
+                       &left, found, &kit.err);
 }
 
 static void listings_go_on_after_a_name(void **state)
