@@ -1,12 +1,14 @@
 /*
  * replay - frames that Java once sent to a real HDFS, byte for byte, sent to a namenode of ours.
  *
- *   replay HOST:PORT
+ *   replay HOST:PORT [every]
  *
- * One connection, the calls of tests/vectors/hdfs_captured.h in the order they were captured; the
- * files that they are about are made before. Each answer must belong to its call and make sense as
- * one; whether it is a success or which exception is printed, a line a call: "NAME ok", "NAME
- * java.io.IOException". Exits 1 when one made no sense.
+ * One connection, the calls of tests/vectors/hdfs_captured.h in the order they were captured, or
+ * with "every" those of hdfs_captured_calls.h, which has each call that clients make; the files
+ * that they are about are made before. Each answer must belong to its call and make sense as one;
+ * whether it is a success or which exception is printed, a line a call: "NAME ok", "NAME
+ * java.io.IOException", with "every" the real HDFS's answer behind it. Exits 1 when one made no
+ * sense.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +20,17 @@
 #include "proto/message.h"
 #include "proto/methods.h"
 
-#define CAPTURED_CALL(name, request, answer) {#name, request},
+struct captured {
+        const char *name, *request, *answer;
+};
+
+#define CAPTURED_CALL(name, request, answer) {#name, request, answer},
 #define CAPTURED_OP(name, operation, reply)
-static const struct {
-        const char *name, *request;
-} calls[] = {
+static const struct captured chosen[] = {
 #include "tests/vectors/hdfs_captured.h"
+};
+static const struct captured every[] = {
+#include "tests/vectors/hdfs_captured_calls.h"
 };
 
 #define PROTOCOL_OF_CALLS "org.apache.hadoop.hdfs.protocol.ClientProtocol"
@@ -80,6 +87,27 @@ static enum bdfs_status read_frame(struct session *s, size_t *ret_n, struct bdfs
         return rc;
 }
 
+static void print_outcome(const struct ipc_response *r)
+{
+        if (r->status == IPC_ERROR)
+                (void)printf(" %.*s", (int)r->java_class.n, r->java_class.at);
+        else
+                (void)printf(" ok");
+}
+
+/* The answer of the real HDFS. */
+static enum bdfs_status print_captured(struct session *s, const char *hex, struct bdfs_err *err)
+{
+        size_t n = from_hex(hex, s->frame);
+        struct ipc_response r;
+
+        if (ipc_response_decode(s->frame + IPC_LENGTH_BYTES, n - IPC_LENGTH_BYTES, &r, err) !=
+            BDFS_OK)
+                return err->status;
+        print_outcome(&r);
+        return BDFS_OK;
+}
+
 /* Is it the answer to @q, and does it make sense? */
 static enum bdfs_status judge(const struct ipc_request *q, const uint8_t *frame, size_t n,
                               struct bdfs_err *err)
@@ -95,15 +123,14 @@ static enum bdfs_status judge(const struct ipc_request *q, const uint8_t *frame,
         if (r.call_id != q->call_id || r.status == IPC_FATAL || m == NULL)
                 return bdfs_fail(err, BDFS_PROTOCOL, "answer to call %d, status %d", r.call_id,
                                  (int)r.status);
-        if (r.status == IPC_ERROR) {
-                (void)printf("%s %.*s\n", m->name, (int)r.java_class.n, r.java_class.at);
+        (void)printf("%s", m->name);
+        print_outcome(&r);
+        if (r.status == IPC_ERROR)
                 return BDFS_OK;
-        }
         body = message_unpack(m->response, r.body, r.body_n, err);
         if (body == NULL)
                 return BDFS_PROTOCOL;
         message_free(body);
-        (void)printf("%s ok\n", m->name);
         return BDFS_OK;
 }
 
@@ -152,7 +179,7 @@ static enum bdfs_status ask(struct session *s, const char *method, const Protobu
 }
 
 /* Whether it can be made is for the call's answer to show. */
-static enum bdfs_status make_file(struct session *s, char *path, char *holder,
+static enum bdfs_status make_file(struct session *s, char *path, char *holder, bool gently,
                                   struct bdfs_err *err)
 {
         Hadoop__CreateRequestProto create = HADOOP__CREATE_REQUEST_PROTO__INIT;
@@ -164,7 +191,7 @@ static enum bdfs_status make_file(struct session *s, char *path, char *holder,
         create.src = complete.src = path;
         create.clientname = complete.clientname = holder == NULL ? (char *)"replay" : holder;
         create.masked = &mode;
-        create.createflag = 3;
+        create.createflag = gently ? HADOOP__CREATE_FLAG_PROTO__CREATE : 3;
         create.createparent = true;
         create.replication = 1;
         create.blocksize = 1 << 20;
@@ -173,7 +200,8 @@ static enum bdfs_status make_file(struct session *s, char *path, char *holder,
                                                : ask(s, "complete", &complete.base, err);
 }
 
-static enum bdfs_status prepare(struct session *s, const struct ipc_request *q,
+/* @gently: what was made by the calls before is left as it is. */
+static enum bdfs_status prepare(struct session *s, const struct ipc_request *q, bool gently,
                                 struct bdfs_err *err)
 {
         const struct method *m = method_find(q->protocol.at, q->protocol.n, q->method.at,
@@ -183,7 +211,7 @@ static enum bdfs_status prepare(struct session *s, const struct ipc_request *q,
         for (size_t i = 0; m != NULL && i < sizeof(needs) / sizeof(needs[0]); i++) {
                 ProtobufCMessage *body;
 
-                if (needs[i].id != m->id)
+                if (needs[i].id != m->id || (gently && needs[i].holder != NULL))
                         continue;
                 body = message_unpack(m->request, q->body, q->body_n, err);
                 if (body == NULL)
@@ -192,50 +220,59 @@ static enum bdfs_status prepare(struct session *s, const struct ipc_request *q,
                                                            ? "src"
                                                            : body->descriptor->fields[0].name),
                                needs[i].holder == NULL ? NULL : text_field(body, needs[i].holder),
-                               err);
+                               gently, err);
                 message_free(body);
         }
         return rc;
 }
 
-static enum bdfs_status one(struct session *s, const char *hex, struct bdfs_err *err)
+static enum bdfs_status one(struct session *s, const struct captured *c, bool compare,
+                            struct bdfs_err *err)
 {
         const uint8_t *frame = s->frame;
-        size_t n = from_hex(hex, s->frame), answer_n = 0;
+        size_t n = from_hex(c->request, s->frame), answer_n = 0;
         struct ipc_request q;
         enum bdfs_status rc = ipc_request_decode(frame + IPC_LENGTH_BYTES, n - IPC_LENGTH_BYTES, &q,
                                                  err);
 
         if (rc != BDFS_OK || method_protocol(q.protocol.at, q.protocol.n) != PROTOCOL_CLIENT)
                 return rc; /* a datanode's call */
-        rc = prepare(s, &q, err);
+        rc = prepare(s, &q, compare, err);
         if (rc == BDFS_OK)
                 rc = os_sock_write(s->sock, frame, n, os_mono_ms() + WAIT_MS, err);
         if (rc == BDFS_OK)
                 rc = read_frame(s, &answer_n, err);
-        return rc != BDFS_OK ? rc : judge(&q, s->answer, answer_n, err);
+        if (rc == BDFS_OK)
+                rc = judge(&q, s->answer, answer_n, err);
+        if (rc == BDFS_OK && compare)
+                rc = print_captured(s, c->answer, err);
+        (void)printf("\n");
+        return rc;
 }
 
 int main(int argc, char **argv)
 {
         struct session s = {.next_id = 1000000, .frame = malloc(FRAME_BYTES_MAX),
                             .answer = malloc(FRAME_BYTES_MAX)};
+        const struct captured *calls = argc == 3 ? every : chosen;
+        size_t n = argc == 3 ? sizeof(every) / sizeof(every[0])
+                             : sizeof(chosen) / sizeof(chosen[0]);
         struct os_addr to;
         struct bdfs_err err;
         unsigned port;
         enum bdfs_status rc;
 
-        if (argc != 2 || sscanf(argv[1], "%45[^:]:%u", to.host, &port) != 2 || port > 65535 ||
-            s.frame == NULL || s.answer == NULL) {
-                (void)fprintf(stderr, "usage: replay HOST:PORT\n");
+        if (argc < 2 || argc > 3 || sscanf(argv[1], "%45[^:]:%u", to.host, &port) != 2 ||
+            port > 65535 || s.frame == NULL || s.answer == NULL) {
+                (void)fprintf(stderr, "usage: replay HOST:PORT [every]\n");
                 return 2;
         }
         to.port = (uint16_t)port;
         rc = os_connect(&s.sock, &to, os_mono_ms() + WAIT_MS, &err);
         if (rc == BDFS_OK)
                 rc = greet(&s, &err);
-        for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && rc == BDFS_OK; i++) {
-                rc = one(&s, calls[i].request, &err);
+        for (size_t i = 0; i < n && rc == BDFS_OK; i++) {
+                rc = one(&s, &calls[i], calls == every, &err);
                 if (rc != BDFS_OK)
                         (void)fprintf(stderr, "%s: %s\n", calls[i].name, err.text);
         }
