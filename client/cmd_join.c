@@ -5,6 +5,7 @@
 
 #include "client/cli_copy.h"
 #include "client/cli_interrupt.h"
+#include "client/cli_json.h"
 #include "client/cli_transfer.h"
 #include "client/cmd.h"
 #include "common/cleanup.h"
@@ -161,6 +162,36 @@ static enum bdfs_status merge_file(struct merge *m, const struct cli_copy *copy,
         return rc;
 }
 
+/* Each file with its bytes, for a program to join. */
+static enum bdfs_status merge_json(struct merge *m, struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+
+        cli_json_begin(m->cli);
+        for (size_t i = 0; rc == BDFS_OK && i < m->files.n; i++) {
+                uint8_t room[32768];
+                struct cli_base64 json;
+                struct cli_source s;
+                size_t n = 1;
+
+                rc = cli_source_open(&s, &m->files.list[i], err);
+                if (rc != BDFS_OK)
+                        break;
+                cli_json_bytes_begin(&json, m->cli, m->files.list[i].text);
+                while (rc == BDFS_OK && n > 0) {
+                        rc = cli_source_read(&s, room, sizeof(room), &n, err);
+                        if (rc == BDFS_OK)
+                                cli_json_bytes(&json, room, n);
+                }
+                if (m->newline)
+                        cli_json_bytes(&json, "\n", 1);
+                cli_json_bytes_end(&json);
+                cli_source_close(&s);
+        }
+        cli_json_end(m->cli);
+        return rc;
+}
+
 static enum bdfs_status merge(struct merge *m, const struct cli_item *dst, struct bdfs_err *err)
 {
         struct cli_progress progress;
@@ -191,10 +222,12 @@ int cmd_getmerge(struct cli *cli, int argc, char **argv)
         static char out[] = "/dev/stdout";
         struct cli_item dst = {0};
         struct bdfs_err err;
+        bool json;
 
         if (!cli_options(cli, &argc, &argv, options, 2, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
         argc--;
+        json = cli->json && strcmp(argv[argc], "-") == 0;
         if (cli_item_local(strcmp(argv[argc], "-") == 0 ? out : argv[argc], &dst, &err) !=
                     BDFS_OK ||
             (cli_item_is_directory(&dst) &&
@@ -206,7 +239,7 @@ int cmd_getmerge(struct cli *cli, int argc, char **argv)
         cli_interrupt_start();
         /* nothing is written when a name is wrong */
         if (cli_walk_all(cli, argc, argv, false, take_operand, &m) == 0 &&
-            merge(&m, &dst, &err) != BDFS_OK)
+            (json ? merge_json(&m, &err) : merge(&m, &dst, &err)) != BDFS_OK)
                 cli_error(cli, &err);
         cli_items_fini(&m.files);
         cli_item_fini(&dst);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "client/cli_item.h"
+#include "client/cli_json.h"
 #include "client/cmd_job.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
@@ -281,14 +282,59 @@ static int job_run_verb(struct cli *cli, int argc, char **argv)
 
 /* ---- logs --------------------------------------------------------------------------------- */
 
+struct show_logs {
+        struct cli *cli;
+        bool heading;
+};
+
+static void show_log(void *arg, const struct job_log *l)
+{
+        const struct show_logs *s = arg;
+        AUTO_FREE char *text = NULL;
+        json_t *row;
+
+        if (!s->cli->json) {
+                if (s->heading)
+                        cli_print(s->cli, "==> %s on %s, %llu bytes%s <==\n", l->attempt, l->node,
+                                  (unsigned long long)l->bytes,
+                                  l->text_n < l->bytes ? ", the end of it" : "");
+                cli_write(s->cli, l->text, l->text_n);
+                return;
+        }
+        row = json_object();
+        text = strndup(l->text_n == 0 ? "" : l->text, l->text_n);
+        cli_json_text(row, "attempt", l->attempt);
+        cli_json_text(row, "node", l->node);
+        cli_json_number(row, "bytes", l->bytes);
+        cli_json_text(row, "text", text);
+        cli_json_add(s->cli, row);
+}
+
 static int job_logs_verb(struct cli *cli, int argc, char **argv)
 {
+        struct show_logs show = {.cli = cli};
         struct bdfs_err err;
+        enum bdfs_status rc;
 
-        if (argc < 2 || argc > 3 || !job_id_ok(argv[1]))
+        if (argc > 1 && strcmp(argv[argc - 1], "--json") == 0) {
+                cli->json = true;
+                argc--;
+        }
+        if (argc < 2 || argc > 3)
                 return cli_usage(cli, "logs JOB [ATTEMPT]");
-        if (cli_connect(cli, &err) == BDFS_OK &&
-            job_logs(cli->fs, argv[1], argc == 3 ? argv[2] : NULL, stdout, &err) == BDFS_OK)
+        if (!job_id_ok(argv[1]))
+                return cli_usage(cli, "logs: `%s' is no job: a job is called job_NUMBER_NUMBER",
+                                 argv[1]);
+        show.heading = argc == 2;
+        if (cli->json)
+                cli_json_begin(cli);
+        rc = cli_connect(cli, &err);
+        if (rc == BDFS_OK)
+                rc = job_logs(cli->fs, argv[1], argc == 3 ? argv[2] : NULL, show_log, &show, &err);
+        if (cli->json)
+                cli_json_end(cli);
+        cli_flush(cli);
+        if (rc == BDFS_OK)
                 return 0;
         (void)fprintf(stderr, "bdfs job: %s\n", err.text);
         return bdfs_status_exit(err.status);

@@ -29,18 +29,8 @@ static enum bdfs_status ask(const struct driver *d, const struct job_agent *a, c
         return rc;
 }
 
-static void print_log(const Bdfs__AttemptLog *l, const char *node, bool heading, FILE *to)
-{
-        if (heading)
-                (void)fprintf(to, "==> %s on %s, %llu bytes%s <==\n", l->attempt, node,
-                              (unsigned long long)l->bytes,
-                              l->text.len < l->bytes ? ", the end of it" : "");
-        if (l->text.len > 0)
-                (void)fwrite(l->text.data, 1, l->text.len, to);
-}
-
-enum bdfs_status job_logs(struct bdfs *fs, const char *job, const char *attempt, FILE *to,
-                          struct bdfs_err *err)
+enum bdfs_status job_logs(struct bdfs *fs, const char *job, const char *attempt,
+                          job_log_taker *take, void *arg, struct bdfs_err *err)
 {
         struct driver d = {.fs = fs};
         size_t found = 0, asked = 0;
@@ -56,7 +46,12 @@ enum bdfs_status job_logs(struct bdfs *fs, const char *job, const char *attempt,
                         continue; /* others may have some */
                 asked++;
                 for (size_t k = 0; k < r->n_logs; k++, found++)
-                        print_log(r->logs[k], d.agents[i].name, attempt == NULL, to);
+                        take(arg, &(struct job_log){
+                                          .attempt = r->logs[k]->attempt,
+                                          .node = d.agents[i].name,
+                                          .bytes = r->logs[k]->bytes,
+                                          .text = (const char *)r->logs[k]->text.data,
+                                          .text_n = r->logs[k]->text.len});
                 message_free(r);
         }
         free(d.agents);

@@ -57,6 +57,7 @@ part_data() {
         one_data 1 3
         one_data 4 3
         one_data 1 1
+        one_data 4 1
         down
 }
 

@@ -2,7 +2,7 @@
 # --json of every command that reads: one JSON value, whatever the names and whatever fails.
 . "$(dirname "$0")/../lib/e2e.sh" || exit 1
 need jq
-up --no-agents --block-size 1M
+up --block-size 1M
 random_file "$work/f" 2500000
 "$bdfs" mkdir -p '/j/a b/"quoted"' /j/empty && "$bdfs" put "$work/f" /j/f &&
         printf 'x\n' | "$bdfs" put - '/j/a b/"quoted"/ta	b' || fail "setup"
@@ -42,6 +42,8 @@ json '.[0].base64 == "eAo="' cat '/j/a b/"quoted"/ta	b'
 json '.[0].base64 | length == 1368' head /j/f
 json '.[0].base64 | length == 1368' tail /j/f
 json '.[0].path == "/j/f"' text /j/f
+json 'length == 1 and (.[0].base64 | length > 3000000)' get /j/f -
+json 'length == 2 and .[1].base64 == "eAo="' getmerge /j/f '/j/a b/"quoted"/ta	b' -
 json '.[0].blocks | length == 3 and (map(.replicas | length) | min) == 3' info /j/f
 json '.[0].extents | map(.length) | add == 2500000' info /j/f
 json '.[0].files == 3' info /j
@@ -51,7 +53,11 @@ json '.safe_mode == false' admin safemode
 json '.index > 0' admin checkpoint
 json '.digest | length >= 32' admin digest
 json 'type == "array" and (map(.result) | index("wrong") == null)' doctor
-"$bdfs" cluster status --dir "$cluster" --json | jq -e '.processes | length == 4' >/dev/null || fail "cluster status"
+"$bdfs" cluster status --dir "$cluster" --json | jq -e '.processes | length == 7' >/dev/null || fail "cluster status"
 "$bdfs" cat --json /j/f | jq -r '.[0].base64' | base64 -d | cmp - "$work/f" || fail "the bytes of cat --json"
+"$bdfs" job run -i '/j/a b/"quoted"' -o /j/out -m 'printf "said\\377" >&2' 2>"$work/said" || fail "job: $(cat "$work/said")"
+id=$(grep -o 'job_[0-9_]*' "$work/said" | head -n 1)
+json 'length == 1 and .[0].bytes == 5 and (.[0].text | startswith("said")) and (.[0].attempt | length > 10)' job logs "$id"
+json 'length == 0' job logs job_0000000000000_0000
 "$bdfs" cluster down --dir "$cluster"
 json 'map(.result) | index("wrong") != null' --timeout 3 doctor

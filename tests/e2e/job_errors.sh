@@ -21,6 +21,8 @@ refused() {
         local code=$1 text=$2
         shift 2
         expect "$code" "$text" "$bdfs" job run "$@"
+        "$bdfs" job run "$@" 2>&1 | grep -c '^\(bdfs \)\?job: ' >"$work/errors"
+        [ "$(cat "$work/errors")" -eq 1 ] || fail "$(cat "$work/errors") errors, not one, from: $*"
         nothing_left
 }
 
