@@ -62,7 +62,8 @@ $(O)/%.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 BASE := $(O)/libshared.a $(O)/liblinux.a
-link = $(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(1) -o $@
+# By a rename: whoever runs a program while it is made again has the old one or the new one.
+link = $(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(1) -o $@.new && mv $@.new $@
 $(O)/bdfs-namenode: $(O)/namenode/main.o $(O)/libnamenode.a $(BASE)
 	$(call link)
 $(O)/bdfs-datanode: $(O)/datanode/main.o $(O)/libdatanode.a $(BASE)
