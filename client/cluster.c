@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cluster_conf.h"
@@ -62,12 +61,10 @@ static enum bdfs_status ask(struct rpc_client *c, unsigned datanodes, bool *ret,
 /* What we started must live; what ended though it was there (it was being killed) is started. */
 static enum bdfs_status all_alive(struct cluster_process *all, size_t n, struct bdfs_err *err)
 {
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-                ; /* children that ended at once */
         for (size_t i = 0; i < n; i++) {
                 if (cluster_process_pid(&all[i]) != 0)
                         continue;
-                if (!all[i].started) {
+                if (all[i].child == 0) {
                         if (cluster_process_start(&all[i], err) != BDFS_OK)
                                 return err->status;
                         continue;

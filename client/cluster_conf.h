@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "client/cluster.h"
 
@@ -20,7 +21,7 @@ struct cluster_process {
         unsigned id;
         char dir[PATH_MAX];
         uint16_t own_port, own_ipc_port, hadoop_port, ipc_port; /* 0: none */
-        bool started;     /* by this call */
+        pid_t child; /* when this call started it, else 0 */
 };
 
 /* NOT_FOUND: @dir is not a cluster's. */

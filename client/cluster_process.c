@@ -6,6 +6,7 @@
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cluster_ports.h"
@@ -29,7 +30,8 @@ static pid_t last_pid(const struct cluster_process *p)
         return (pid_t)pid;
 }
 
-/* A pid file may be old: only a process that was given this conf file counts. */
+/* A pid file may be old: only a process that was given this conf file counts. A child we ask the
+ * kernel for: while it executes another program, as a script does, it has no command line. */
 pid_t cluster_process_pid(const struct cluster_process *p)
 {
         char path[PATH_MAX + 8], proc[64], line[2 * PATH_MAX];
@@ -37,6 +39,8 @@ pid_t cluster_process_pid(const struct cluster_process *p)
         pid_t pid = last_pid(p);
         ssize_t n;
 
+        if (p->child != 0)
+                return waitpid(p->child, NULL, WNOHANG) == 0 ? p->child : 0;
         if (pid == 0)
                 return 0;
         (void)snprintf(proc, sizeof(proc), "/proc/%ld/cmdline", (long)pid);
@@ -164,7 +168,7 @@ static enum bdfs_status execute(const struct cluster_process *p, const char *pro
         return BDFS_OK;
 }
 
-static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *err)
+static enum bdfs_status spawn(struct cluster_process *p, struct bdfs_err *err)
 {
         char program[PATH_MAX + 32], path[PATH_MAX + 8];
         ssize_t n = readlink("/proc/self/exe", program, PATH_MAX);
@@ -184,6 +188,7 @@ static enum bdfs_status spawn(const struct cluster_process *p, struct bdfs_err *
                 return err->status;
         (void)snprintf(path, sizeof(path), "%s/pid", p->dir);
         f = fopen(path, "we");
+        p->child = pid;
         if (f == NULL || fprintf(f, "%ld\n", (long)pid) < 0 || fclose(f) != 0)
                 return bdfs_fail_errno(err, errno, "cannot write %s", path);
         return BDFS_OK;
@@ -194,6 +199,5 @@ enum bdfs_status cluster_process_start(struct cluster_process *p, struct bdfs_er
         wait_until_gone(p);
         if (cluster_ports_check(p, err) != BDFS_OK || spawn(p, err) != BDFS_OK)
                 return bdfs_wrap(err, "start %s %u", p->role, p->id);
-        p->started = true;
         return BDFS_OK;
 }

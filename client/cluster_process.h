@@ -10,7 +10,7 @@
 
 #include "client/cluster_conf.h"
 
-/* 0: not running. */
+/* 0: not running. Reaps it if it was this call's child. */
 pid_t cluster_process_pid(const struct cluster_process *p);
 /* Waits, bounded, for the locks of the one before it. It has been executed when this returns.
  * FAILED: a port that it needs is in use. */
