@@ -73,10 +73,13 @@ within 10 "$bdfs" append "$work/small" /direct
 
 # Ctrl-C at a terminal takes the line of progress away, and leaves nothing
 mkfifo "$work/slow"
-(for i in $(seq 60); do head -c 100000 "$work/large"; sleep 0.1; done) >"$work/slow" 2>/dev/null &
+(for i in $(seq 250); do head -c 100000 "$work/large"; sleep 0.1; done) >"$work/slow" 2>/dev/null &
 at_exit "kill $! 2>/dev/null"
-{ sleep 2; printf '\003'; sleep 0.5; } |
-        script -qec "'$bdfs' put '$work/slow' /slow" "$work/screen" >/dev/null
+: >"$work/screen"
+{ for i in $(seq 200); do grep -q 'B/s' "$work/screen" && break; sleep 0.1; done
+  printf '\003'
+  for i in $(seq 50); do [ -e "$work/over" ] && break; sleep 0.1; done; } |
+        { script -qfec "'$bdfs' put '$work/slow' /slow" "$work/screen" >/dev/null; : >"$work/over"; }
 tr -d '\r\n' <"$work/screen" | grep -a -o 'B/s.*' >"$work/shown" || fail "no progress was shown"
 grep -a -q $'\033\\[K\\(Script done.*\\)\\?$' "$work/shown" || fail "it stays: $(od -c "$work/shown" | tail)"
 expect 3 '' "$bdfs" ls '/slow*'

@@ -203,6 +203,20 @@ at = c.telldir(d); n = [name() for i in range(5)]
 for i in range(900): name()
 c.seekdir(d, ctypes.c_long(at)); assert [name() for i in range(5)] == n
 c.rewinddir(d); assert {name(), name()} == {b".", b".."}'
+# names come with their attributes (readdirplus), and bytes come before they are asked for (read-ahead):
+# far fewer answers of the daemon than names, and than reads
+answers() { sed -n 's/^syscw: //p' "/proc/$(daemons)/io"; }
+sleep 1.1; before=$(answers) # attributes are a second old by now
+[ "$(ls -l many | grep -c '^-.* 0 ')" -eq 2500 ] || fail "ls -l of many files"
+took=$(($(answers) - before))
+[ "$took" -le 250 ] || fail "ls -l of 2500 files took $took answers"
+random_file "$work/ahead" 16777216 && cp "$work/ahead" ahead && dd if=ahead iflag=nocache count=0 status=none
+before=$(answers)
+dd if=ahead bs=4096 status=none | cmp - "$work/ahead" || fail "read in small pieces"
+took=$(($(answers) - before))
+[ "$took" -le 250 ] || fail "4096 reads of a file took $took answers"
+[ "$took" -ge 8 ] || fail "the file was not read again: $took answers"
+rm ahead
 rm -r many || fail "rm -r of many files"
 
 # sync, space, access
