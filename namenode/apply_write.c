@@ -282,22 +282,34 @@ enum bdfs_status apply_op_add_block(struct apply *a, struct bdfs_err *err)
 
 /* ---- abandonBlock, fsync -------------------------------------------------------------------- */
 
+/* @asked without its path. @what: for the refusal of a file that is being recovered. */
+static enum bdfs_status writing_begin(struct apply *a, struct lease_asked *asked,
+                                      const ProtobufCBinaryData *name, const char *what,
+                                      struct writing *ret, struct bdfs_err *err)
+{
+        struct path path;
+        enum bdfs_status rc = path_of_record(name->data, name->len, &path, err);
+
+        asked->path = &path;
+        if (rc == BDFS_OK)
+                rc = writing_find(a, asked, ret, err);
+        if (rc == BDFS_OK)
+                rc = check_recovery(ret, what, err);
+        if (rc == BDFS_OK)
+                apply_inode(a, ret->file.id);
+        asked->path = NULL;
+        return rc;
+}
+
 enum bdfs_status apply_op_abandon_block(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__AbandonBlockOp *op = a->record->abandon_block;
         struct lease_asked asked = {.inode = op->inode, .holder = op->holder};
-        struct path path;
         struct writing w;
-        enum bdfs_status rc = path_of_record(op->path.data, op->path.len, &path, err);
+        enum bdfs_status rc = writing_begin(a, &asked, &op->path, "Abandon block", &w, err);
 
-        asked.path = &path;
-        if (rc == BDFS_OK)
-                rc = writing_find(a, &asked, &w, err);
-        if (rc == BDFS_OK)
-                rc = check_recovery(&w, "Abandon block", err);
         if (rc != BDFS_OK)
                 return rc;
-        apply_inode(a, w.file.id);
         if (!w.has_last || w.block.id != op->block->id ||
             w.block.state != BLOCK_UNDER_CONSTRUCTION)
                 return BDFS_OK; /* not the file's last block: nothing to do, as in HDFS */
@@ -310,18 +322,11 @@ enum bdfs_status apply_op_fsync(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__FsyncOp *op = a->record->fsync;
         struct lease_asked asked = {.inode = op->inode, .holder = op->holder};
-        struct path path;
         struct writing w;
-        enum bdfs_status rc = path_of_record(op->path.data, op->path.len, &path, err);
+        enum bdfs_status rc = writing_begin(a, &asked, &op->path, "Sync block", &w, err);
 
-        asked.path = &path;
-        if (rc == BDFS_OK)
-                rc = writing_find(a, &asked, &w, err);
-        if (rc == BDFS_OK)
-                rc = check_recovery(&w, "Sync block", err);
         if (rc != BDFS_OK)
                 return rc;
-        apply_inode(a, w.file.id);
         if (op->last_length <= 0 || !w.has_last || w.block.state != BLOCK_UNDER_CONSTRUCTION ||
             (uint64_t)op->last_length <= w.block.length)
                 return BDFS_OK;

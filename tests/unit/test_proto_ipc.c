@@ -1,17 +1,9 @@
 /* IPC framing against the bytes of stock clients, and against bytes that nobody should send. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "proto/hadoop_namenode.pb-c.h"
 #include "proto/exception.h"
-#include "proto/ipc.h"
 #include "proto/message.h"
 #include "proto/methods.h"
-#include "tests/vectors/hdfs_wire.h"
+#include "tests/unit/test_proto_ipc_kit.h"
 
 static const uint8_t our_id[] = VECTOR_CLIENT_ID;
 
@@ -21,37 +13,6 @@ static void assert_bytes(struct buf *b, const char *want, size_t n)
         assert_int_equal(b->n, n);
         assert_memory_equal(b->data, want, n);
         buf_fini(b);
-}
-
-/* Decode from memory of exactly the right size, so that a sanitizer sees each byte too many. */
-static enum bdfs_status request(const void *frame, size_t n, struct ipc_request *ret)
-{
-        struct bdfs_err err = {.status = BDFS_OK};
-        uint8_t *copy = malloc(n > 0 ? n : 1);
-        enum bdfs_status rc;
-
-        assert_non_null(copy);
-        memcpy(copy, frame, n);
-        rc = ipc_request_decode(copy, n, ret, &err);
-        assert_int_equal(rc, err.status);
-        if (rc != BDFS_OK)
-                assert_true(strlen(err.text) > 0);
-        free(copy);
-        return rc;
-}
-
-static enum bdfs_status response(const void *frame, size_t n, struct ipc_response *ret)
-{
-        struct bdfs_err err = {.status = BDFS_OK};
-        uint8_t *copy = malloc(n > 0 ? n : 1);
-        enum bdfs_status rc;
-
-        assert_non_null(copy);
-        memcpy(copy, frame, n);
-        rc = ipc_response_decode(copy, n, ret, &err);
-        assert_int_equal(rc, err.status);
-        free(copy);
-        return rc;
 }
 
 static void hello_has_the_bytes_of_stock_clients(void **state)
