@@ -18,17 +18,16 @@ uint64_t rd_u64le(struct rd *r) { return rd_le(r, 8); }
 
 uint64_t rd_varint(struct rd *r)
 {
+        const uint8_t *p = r->at;
         uint64_t v = 0;
 
-        for (unsigned shift = 0; shift < 70; shift += 7) {
-                uint8_t b = rd_u8(r);
-
-                if (r->bad)
-                        return 0;
+        for (unsigned shift = 0; shift < 70 && !r->bad && p < r->end; shift += 7, p++) {
                 if (shift < 64)
-                        v |= (uint64_t)(b & 0x7f) << shift;
-                if ((b & 0x80) == 0)
+                        v |= (uint64_t)(*p & 0x7f) << shift;
+                if ((*p & 0x80) == 0) {
+                        r->at = p + 1;
                         return v;
+                }
         }
         r->bad = true;
         return 0;

@@ -7,18 +7,27 @@
 
 static inline enum field_wire message_wire(ProtobufCType type)
 {
-        switch (type) {
-        case PROTOBUF_C_TYPE_STRING:
-        case PROTOBUF_C_TYPE_BYTES:
-        case PROTOBUF_C_TYPE_MESSAGE: return FIELD_BYTES;
-        case PROTOBUF_C_TYPE_SFIXED32:
-        case PROTOBUF_C_TYPE_FIXED32:
-        case PROTOBUF_C_TYPE_FLOAT: return FIELD_FIXED32;
-        case PROTOBUF_C_TYPE_SFIXED64:
-        case PROTOBUF_C_TYPE_FIXED64:
-        case PROTOBUF_C_TYPE_DOUBLE: return FIELD_FIXED64;
-        default: return FIELD_VARINT;
-        }
+        static const uint8_t wire[] = {
+                [PROTOBUF_C_TYPE_INT32] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_SINT32] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_SFIXED32] = FIELD_FIXED32,
+                [PROTOBUF_C_TYPE_INT64] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_SINT64] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_SFIXED64] = FIELD_FIXED64,
+                [PROTOBUF_C_TYPE_UINT32] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_FIXED32] = FIELD_FIXED32,
+                [PROTOBUF_C_TYPE_UINT64] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_FIXED64] = FIELD_FIXED64,
+                [PROTOBUF_C_TYPE_FLOAT] = FIELD_FIXED32,
+                [PROTOBUF_C_TYPE_DOUBLE] = FIELD_FIXED64,
+                [PROTOBUF_C_TYPE_BOOL] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_ENUM] = FIELD_VARINT,
+                [PROTOBUF_C_TYPE_STRING] = FIELD_BYTES,
+                [PROTOBUF_C_TYPE_BYTES] = FIELD_BYTES,
+                [PROTOBUF_C_TYPE_MESSAGE] = FIELD_BYTES,
+        };
+
+        return (enum field_wire)wire[type];
 }
 
 /* Of one element of a repeated field. */

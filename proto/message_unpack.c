@@ -108,7 +108,7 @@ static void *arena_take(struct arena *a, size_t size, struct bdfs_err *err)
 
 /* ---- values ------------------------------------------------------------------------------- */
 
-#define SEEN_FIELDS_MAX 128 /* of one message type; the largest has 19 */
+#define FIELDS_MAX 64 /* of one message type; the largest has 19 */
 
 struct decoder {
         struct arena *arena;
@@ -315,22 +315,25 @@ static enum bdfs_status keep_unknown(const struct decoder *d, ProtobufCMessage *
         return BDFS_OK;
 }
 
-/* Most senders write fields in order, so that the next one is often the one after the last. */
-static const ProtobufCFieldDescriptor *field_of(const ProtobufCMessageDescriptor *type,
-                                                uint32_t number, unsigned next)
+/* The index of a field, n_fields when its number is unknown. Most senders write fields in order, so
+ * that it is often the one after the last. */
+static unsigned field_of(const ProtobufCMessageDescriptor *type, uint32_t number, unsigned next)
 {
+        const ProtobufCFieldDescriptor *field;
+
         if (next < type->n_fields && type->fields[next].id == number)
-                return &type->fields[next];
-        return protobuf_c_message_descriptor_get_field(type, number);
+                return next;
+        field = protobuf_c_message_descriptor_get_field(type, number);
+        return field == NULL ? type->n_fields : (unsigned)(field - type->fields);
 }
 
 static enum bdfs_status check_required(const struct decoder *d,
                                        const ProtobufCMessageDescriptor *type,
-                                       const uint64_t seen[SEEN_FIELDS_MAX / 64])
+                                       uint64_t seen)
 {
         for (unsigned i = 0; i < type->n_fields; i++)
                 if (type->fields[i].label == PROTOBUF_C_LABEL_REQUIRED &&
-                    (seen[i / 64] >> i % 64 & 1) == 0)
+                    (seen >> i & 1) == 0)
                         return bdfs_fail(d->err, BDFS_PROTOCOL, "%s: required field %s is missing",
                                          type->short_name, type->fields[i].name);
         return BDFS_OK;
@@ -340,25 +343,25 @@ static enum bdfs_status decode(const struct decoder *d, ProtobufCMessage *m, str
                                unsigned depth)
 {
         const ProtobufCMessageDescriptor *type = m->descriptor;
-        uint64_t seen[SEEN_FIELDS_MAX / 64] = {0};
+        uint64_t seen = 0;
         struct rd whole = r;
         unsigned next = 0;
         struct field f;
 
-        BDFS_ASSERT(type->n_fields <= SEEN_FIELDS_MAX);
+        BDFS_ASSERT(type->n_fields <= FIELDS_MAX);
         if (depth > MESSAGE_DEPTH_MAX)
                 return bdfs_fail(d->err, BDFS_PROTOCOL, "%s: nested too deep", type->short_name);
         while (field_next(&r, &f)) {
-                const ProtobufCFieldDescriptor *field = field_of(type, f.number, next);
+                const unsigned i = field_of(type, f.number, next);
                 enum bdfs_status rc;
 
                 whole.end = r.at;
-                if (field == NULL) {
+                if (i == type->n_fields) {
                         rc = keep_unknown(d, m, &f, whole);
                 } else {
-                        unsigned i = (unsigned)(field - type->fields);
+                        const ProtobufCFieldDescriptor *field = &type->fields[i];
 
-                        seen[i / 64] |= UINT64_C(1) << i % 64;
+                        seen |= UINT64_C(1) << i;
                         next = field->label == PROTOBUF_C_LABEL_REPEATED ? i : i + 1;
                         rc = take_field(d, m, field, &f, depth);
                 }
