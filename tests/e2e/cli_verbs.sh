@@ -173,13 +173,15 @@ says "hello" b cat '/v/[d]/t?o'
 # an interruption leaves nothing: neither there nor here
 mkfifo "$l/fifo"
 sleep 60 >"$l/fifo" &
-at_exit "kill $! 2>/dev/null"
+sleeper=$!
+at_exit "kill $sleeper 2>/dev/null"
 "$bdfs" put "$l/fifo" /v/e/half &
 putter=$!
 within 10 "$bdfs" test -e /v/e/half._COPYING_
 kill -INT $putter
 wait $putter
 [ $? -eq 130 ] || fail "exit code of an interrupted put"
+kill $sleeper # or it would hold the pipe open for the next put
 expect 3 'No such file' "$bdfs" ls '/v/e/half*'
 expect 1 '' "$bdfs" test -e /v/e/half
 expect 1 '' "$bdfs" test -e /v/e/half._COPYING_
