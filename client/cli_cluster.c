@@ -151,11 +151,18 @@ int cmd_cluster(struct cli *cli, int argc, char **argv)
 
         cluster_default_settings(&settings);
         optind = 1;
+        opterr = 0;
         while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
                 const char *why;
 
-                if (option == '?')
-                        return usage("see above");
+                if (option == '?') {
+                        char text[128];
+
+                        (void)snprintf(text, sizeof(text),
+                                       "%.60s: unknown option, or one without its value",
+                                       argv[optind - 1]);
+                        return usage(text);
+                }
                 if (option == O_DIR)
                         dir = optarg;
                 json = json || option == O_JSON;

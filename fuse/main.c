@@ -61,8 +61,10 @@ int main(int argc, char **argv)
         log_open("bdfs-mount", LOG_LEVEL_INFO);
         (void)signal(SIGPIPE, SIG_IGN);
         if (options_parse(argc, argv, &o, &help, &err) != BDFS_OK) {
-                (void)fprintf(stderr, "bdfs-mount --help says what there is\n");
-                return complain(&err);
+                code = complain(&err);
+                if (err.status == BDFS_USAGE)
+                        (void)fprintf(stderr, "  bdfs mount --help says what there is\n");
+                return code;
         }
         if (help)
                 return 0;

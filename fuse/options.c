@@ -118,9 +118,12 @@ enum bdfs_status options_parse(int argc, char **argv, struct mount_options *ret,
         int option;
 
         *ret_help = false;
+        opterr = 0;
         while ((option = getopt_long(argc, argv, "o:fv", long_options, NULL)) != -1) {
                 const char *why = take_option(&o, option, optarg, ret_help);
 
+                if (why != NULL && option == '?')
+                        return bdfs_fail(err, BDFS_USAGE, "%s: %s", argv[optind - 1], why);
                 if (why != NULL)
                         return bdfs_fail(err, BDFS_USAGE, "%s", why);
                 if (*ret_help)

@@ -54,6 +54,10 @@ says "find: \`.': No such file or directory
 $home" "$bdfs" find
 expect 2 '^bdfs: --timeout soon: .*wrong value' "$bdfs" --timeout soon ls /
 expect 3 '^ls: configuration: open /none/such: No such file' "$bdfs" --conf /none/such ls /
+expect 2 '^bdfs cluster: --bogus: unknown option' "$bdfs" cluster up --bogus
+says "bdfs-mount: --bogus: unknown option, or one without its value
+  bdfs mount --help says what there is" "$bdfs" mount --bogus
+says "bdfs-mount: $work/none: No such file or directory" "$bdfs" mount "$work/none"
 expect 2 'Illegal file pattern' "$bdfs" ls '/e/[x'
 expect 2 'Illegal option -Z.*|usage: bdfs ls' "$bdfs" ls -Z
 expect 2 'no such verb' "$bdfs" lss /
