@@ -217,7 +217,8 @@ static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
                         return BDFS_OK;
                 if (os_mono_ms() + wait > deadline)
                         return bdfs_fail(err, BDFS_UNAVAILABLE,
-                                         "too few datanodes have the last block on stable storage");
+                                         "too few datanodes have the last block on stable storage "
+                                         "(`bdfs admin report` shows which are up)");
                 os_sleep_ms(wait);
                 wait *= 2;
         }
