@@ -1038,15 +1038,19 @@ public final class RandomOps {
                 countClass(m.type + " (meanwhile)");
               }
               gone = what[middle].equals("delete") && "true".equals(m.value);
-              o.write(two);
+              if (!gone) {
+                o.write(two);
+              }
             } finally {
               if (gone) {
-                // Whether a datanode or the namenode tells the writer first that its file is gone is a matter of chance.
+                // Whether a datanode or the namenode tells the writer first that its file is gone, and at which call, is a matter of chance.
                 boolean[] ok = {false};
                 quietly(() -> {
+                  o.write(two);
                   o.close();
                   ok[0] = true;
                 });
+                quietly(o::close);
                 b.append(ok[0] ? ", closed" : ", close refused");
               } else {
                 o.close();
