@@ -29,29 +29,48 @@ part_small() {
         down
 }
 
-# one_data STREAMS REPLICATION: put, a read with a cold page cache, reads with a warm one
+# one_data STREAMS REPLICATION: put; reads with a cold page cache, the systems in turns, since what
+# else the machine does changes from minute to minute; reads with a warm one
 one_data() {
-        local streams=$1 replication=$2 bytes p o
+        local streams=$1 replication=$2 bytes p o turn warm=2
         bytes=$([ -n "${QUICK:-}" ] && echo 256M || echo 1G)
         p=$(pids)
         o=(--disk "$disk" --callers "$streams" --replication "$replication" --bytes "$bytes")
-        "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data put
-        evict "$cluster"
-        "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data get | sed 's/"get"/"get_first"/'
-        "$load" --conf "$BDFS_CONF" --pids "$p" "${o[@]}" data get get get get remove | tail -n 1
-        apache_up || return 0
-        java_data "$apache_uri" hdfs "$apache_pids" "$apache"
-        java_data "$(hadoop_port)" bdfs-by-java "$p" "$cluster"
+        own_data put
+        if apache_up; then
+                java_hdfs -Dsync=true put
+                java_bdfs -Dsync=true put
+        fi
+        warm=16 # reads; two writes are enough, but Apache HDFS sends small packets
+        for turn in $(seq "$first_reads"); do
+                first own_data "$cluster"
+                [ -n "$apache" ] || continue
+                first java_hdfs "$apache"
+                first java_bdfs "$cluster"
+        done
+        own_data get get get get remove | tail -n 1
+        [ -n "$apache" ] || return 0
+        java_hdfs get get get get remove | tail -n 1
+        warm=2 java_hdfs put remove | sed 's/"put"/"put_unsynced"/'
+        java_bdfs get get get get remove | tail -n 1
 }
-java_data() { # java_data URI LABEL PIDS DIRECTORY
-        local j=(--uri "$1" --label "$2" --pids "$3" "${o[@]}" --warm 2)
-        java_load -Dsync=true "${j[@]}" data put
-        evict "$4"
-        java_load "${j[@]}" data get | sed 's/"get"/"get_first"/'
-        java_load "${j[@]}" data get get get get remove | tail -n 1
-        [ "$2" = hdfs ] && java_load "${j[@]}" data put remove | sed 's/"put"/"put_unsynced"/'
-        return 0
+# Each of these: [OPTION...] OPERATION...
+own_data() { with_data "$load" --conf "$BDFS_CONF" --pids "$p" -- "$@"; }
+java_hdfs() { with_data java_load --uri "$apache_uri" --label hdfs --pids "$apache_pids" --warm "$warm" -- "$@"; }
+java_bdfs() {
+        with_data java_load --uri "$(hadoop_port)" --label bdfs-by-java --pids "$p" --dir /java --warm "$warm" -- "$@"
 }
+# with_data PROGRAM OPTION... -- [-Dsync=true] [--before COMMAND] OPERATION...
+with_data() {
+        local program=$1 options=() flags=()
+        shift
+        while [ "$1" != -- ]; do options+=("$1"); shift; done
+        shift
+        while [[ $1 == -D* ]]; do flags+=("$1"); shift; done
+        while [[ $1 == --* ]]; do options+=("$1" "$2"); shift 2; done
+        "$program" "${flags[@]}" "${options[@]}" "${o[@]}" data "$@"
+}
+first() { "$1" --before "$(cold "$2")" get | sed 's/"get"/"get_first"/'; } # first SYSTEM DIRECTORY
 part_data() {
         up --no-agents --hadoop loopback
         one_data 1 3

@@ -10,39 +10,46 @@ rate() { # rate SYSTEM FIGURE MIB COMMAND...: MiB/s
                 --argjson ns $((ended - began)) '{figure: $figure, system: $system, mib: $mib,
                         mib_per_s: ($mib * 1e10 / $ns | floor / 10)}'
 }
-# mounted SYSTEM DIRECTORY SERVERS: sequential write, read from cold and from warm servers. The
-# files of the servers lie in SERVERS; the client's pages are dropped before both reads.
-mounted() {
-        local mib f=$2/f
-        mib=$([ -n "${QUICK:-}" ] && echo 256 || echo 1024)
-        rate "$1" mount_write_fsync "$mib" dd if="$work/data" of="$f" bs=1M conv=fsync
-        evict "$3"
+# mounted SYSTEM DIRECTORY: sequential write
+mounted() { rate "$1" mount_write_fsync "$mib" dd if="$work/data" of="$2/f" bs=1M conv=fsync; }
+# mount_reads SYSTEM DIRECTORY SERVERS: read from cold and from warm servers. The files of the
+# servers lie in SERVERS; the client's pages are dropped before both reads.
+mount_reads() {
+        local f=$2/f
         dd if="$f" iflag=nocache count=0 status=none
+        sh -c "$(cold "$3")"
         rate "$1" mount_read_first "$mib" dd if="$f" of=/dev/null bs=1M
         dd if="$f" iflag=nocache count=0 status=none
         rate "$1" mount_read_second "$mib" dd if="$f" of=/dev/null bs=1M
-        rm -f "$f"
 }
 part_mount() {
+        local mib moosefs= turn
         [ -x "$build/bdfs-mount" ] && [ -e /dev/fuse ] || { note mount "there is no bdfs-mount or no /dev/fuse"; return; }
+        mib=$([ -n "${QUICK:-}" ] && echo 256 || echo 1024)
         up --no-agents
-        mkdir -p "$work/mnt" "$work/local"
+        mkdir -p "$work/mnt" "$work/mfs" "$work/local"
         openssl enc -aes-128-ctr -pass pass:bdfs -nosalt -pbkdf2 </dev/zero 2>/dev/null |
-                head -c "$([ -n "${QUICK:-}" ] && echo 256 || echo 1024)M" >"$work/data"
+                head -c "${mib}M" >"$work/data"
         "$bdfs" mount "$work/mnt" >&2 || { note mount "it did not mount"; down; return; }
-        mounted bdfs "$work/mnt" "$cluster"
-        "$bdfs" umount "$work/mnt" >&2
-        down
-        mounted local "$work/local" "$work/local"
+        mounted bdfs "$work/mnt"
+        mounted local "$work/local"
         if command -v mfsmaster >/dev/null; then
-                if "$here/moosefs.sh" up "$work/moosefs" "$work/mnt" >&2; then
-                        mounted moosefs "$work/mnt" "$work/moosefs"
+                if "$here/moosefs.sh" up "$work/moosefs" "$work/mfs" >&2; then
+                        moosefs=yes
+                        mounted moosefs "$work/mfs"
                 else
                         note moosefs "it did not start"
                 fi
-                "$here/moosefs.sh" down "$work/moosefs" "$work/mnt" >&2
         fi
-        rm -rf "$work/data" "$work/moosefs"
+        for turn in $(seq "$first_reads"); do
+                mount_reads bdfs "$work/mnt" "$cluster"
+                mount_reads local "$work/local" "$work/local"
+                [ -z "$moosefs" ] || mount_reads moosefs "$work/mfs" "$work/moosefs"
+        done
+        [ -d "$work/moosefs" ] && "$here/moosefs.sh" down "$work/moosefs" "$work/mfs" >&2
+        "$bdfs" umount "$work/mnt" >&2
+        down
+        rm -rf "$work/data" "$work/local" "$work/moosefs"
 }
 
 part_job() {

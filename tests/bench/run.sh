@@ -3,6 +3,7 @@
 #
 #   run.sh [PART...]      PARTs: meta small data flushes restart cli mount job; all unless named
 #   BENCH="meta data"     the same by environment;  QUICK=1 less of everything;  ROUNDS=3 repeats
+#   FIRST_READS=5         turns of each system at a first read; 3 with QUICK
 #   HADOOP_LIB=DIR        Apache Hadoop's jars; by default build/interop/lib
 #   BENCH_DIR=DIR         where the clusters live; by default a new directory in TMPDIR
 set -u -o pipefail
@@ -14,6 +15,7 @@ load=$build/tests/bench_load
 HADOOP_LIB=${HADOOP_LIB:-$root/build/interop/lib}
 export HADOOP_LIB
 rounds=${ROUNDS:-1}
+first_reads=${FIRST_READS:-$([ -n "${QUICK:-}" ] && echo 3 || echo 5)}
 work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/bdfs-bench.XXXXXX") || exit 1
 cluster=$work/cluster
 apache=
@@ -23,7 +25,7 @@ note() { jq -nc --arg figure "$1" --arg why "$2" '{figure: $figure, skipped: $wh
 clean_up() {
         local rc=$?
         mountpoint -q "$work/mnt" 2>/dev/null && fusermount3 -u "$work/mnt"
-        [ -d "$work/moosefs" ] && "$here/moosefs.sh" down "$work/moosefs" "$work/mnt" 2>/dev/null
+        [ -d "$work/moosefs" ] && "$here/moosefs.sh" down "$work/moosefs" "$work/mfs" 2>/dev/null
         [ -d "$cluster" ] && "$bdfs" cluster down --dir "$cluster" >/dev/null 2>&1
         [ -n "$apache" ] && "$root/tests/interop/apache.sh" down "$apache" >/dev/null 2>&1
         rm -rf "$work"
@@ -55,12 +57,8 @@ kib() {
         done
         echo $sum
 }
-# Drop what the page cache has of a directory's files, for first reads.
-evict() {
-        sync
-        find "$1" -type f -size +64k -print0 |
-                xargs -0 -r -I{} dd if=/dev/null of={} oflag=nocache conv=notrunc,fdatasync count=0 status=none
-}
+# cold DIRECTORY: the command that makes the next read of what lies there a first one.
+cold() { printf "'%s' %s '%s'" "$build/tests/bench_cold" "$([ -n "${QUICK:-}" ] && echo 512M || echo 2G)" "$1"; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 # time_of COMMAND...: its wall time in ms, the median of RUNS (default 5)
@@ -92,7 +90,7 @@ java_ready() { # compiles the load once; 1 and $java_why where that cannot be
 java_load() { # java_load [-Dsync=true] OPTIONS...
         local flags=()
         while [[ $1 == -D* ]]; do flags+=("$1"); shift; done
-        java -Djava.net.preferIPv4Stack=true -Xmx2g "${flags[@]}" -cp "$work/classes:$HADOOP_LIB/*" HdfsLoad "$@"
+        java -Djava.net.preferIPv4Stack=true -Xms1g -Xmx2g -XX:+AlwaysPreTouch "${flags[@]}" -cp "$work/classes:$HADOOP_LIB/*" HdfsLoad "$@"
 }
 apache_up() { # once; the namenode syncs its journal, as in production, with the full JIT
         java_ready || return 1

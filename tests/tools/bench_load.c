@@ -14,6 +14,7 @@
  *   --replication N
  *   --pids P,P,...              servers whose CPU is counted
  *   --disk NAME                 disk whose flushes are counted, as in /sys/class/block
+ *   --before COMMAND            for the shell, before each operation, not measured
  *
  * Operations run in the order given, each on what the ones before left: rename needs create,
  * delete deletes what rename left. Data comes from memory and goes to memory.
@@ -29,7 +30,7 @@
 #define MIB_BYTES 1048576.0
 
 struct load {
-        const char *conf, *uri, *label, *dir;
+        const char *conf, *uri, *label, *dir, *before;
         bool shared;
         unsigned callers;
         uint64_t count, bytes, block_size;
@@ -292,7 +293,7 @@ static void print_data(const struct load *l, const struct bench_run *r)
 /* ---- the program ---- */
 
 enum { O_CONF = 1, O_URI, O_LABEL, O_DIR, O_CALLERS, O_SHARED, O_COUNT, O_BYTES, O_BLOCK,
-       O_REPLICATION, O_PIDS, O_DISK };
+       O_REPLICATION, O_PIDS, O_DISK, O_BEFORE };
 
 static const struct option options[] = {
         {"conf", required_argument, NULL, O_CONF},
@@ -307,6 +308,7 @@ static const struct option options[] = {
         {"replication", required_argument, NULL, O_REPLICATION},
         {"pids", required_argument, NULL, O_PIDS},
         {"disk", required_argument, NULL, O_DISK},
+        {"before", required_argument, NULL, O_BEFORE},
         {NULL, 0, NULL, 0},
 };
 
@@ -325,6 +327,7 @@ static void take_option(struct load *l, int option, const char *value)
         case O_REPLICATION: l->replication = (uint32_t)bench_number(value); break;
         case O_PIDS: bench_pids(&l->servers, value); break;
         case O_DISK: l->servers.disk = value[0] == '\0' ? NULL : value; break;
+        case O_BEFORE: l->before = value; break;
         default: exit(2);
         }
 }
@@ -371,6 +374,8 @@ static void run_operation(struct load *l, const char *name, bool data)
         if (o->name == NULL)
                 bench_die("no operation \"%s\"", name);
         l->now = o;
+        if (l->before != NULL && system(l->before) != 0)
+                bench_die("failed: %s", l->before);
         bench_go(l->workers, l->callers, &l->servers, data ? run_data : run_meta, &r);
         if (data)
                 print_data(l, &r);

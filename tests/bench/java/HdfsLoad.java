@@ -20,7 +20,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
  * The same load as tests/tools/bench_load.c, with the stock Java client: the same options, operations and lines.
  *
  *   HdfsLoad --uri URI [--label TEXT] [--dir DIR] [--callers N] [--count N] [--bytes N] [--block-size N] [--replication N]
- *            [--pids P,P] [--disk NAME] [--warm N] meta|data OPERATION...
+ *            [--pids P,P] [--disk NAME] [--warm N] [--before COMMAND] meta|data OPERATION...
  *
  * --warm N does N operations of each kind first, unmeasured, so that the figures are those of a warm process. The name of a
  * deletion of bulk data is "remove". With -Dsync=true blocks are synced when they are closed (CreateFlag.SYNC_BLOCK).
@@ -29,7 +29,7 @@ public class HdfsLoad {
 	static final int SMALL = 4096, CHUNK = 1 << 20, PATTERN = 8 << 20;
 	static final double GIB = 1 << 30, MIB = 1 << 20;
 
-	static String uri, label = "hdfs", dir = "/bench", disk;
+	static String uri, label = "hdfs", dir = "/bench", disk, before;
 	static int callers = 1;
 	static long count = 1000, bytes = 256 << 20, blockSize = 128 << 20, warm;
 	static short replication = 3;
@@ -208,10 +208,16 @@ public class HdfsLoad {
 			case "--pids": pids.addAll(Arrays.asList(v.split(","))); break;
 			case "--disk": disk = v; break;
 			case "--warm": warm = number(v); break;
+			case "--before": before = v; break;
 			default: throw new IllegalArgumentException(args[i]);
 			}
 		}
 		return i;
+	}
+
+	static void prepare() throws Exception {
+		if (before != null && new ProcessBuilder("sh", "-c", before).inheritIO().start().waitFor() != 0)
+			throw new Exception("failed: " + before);
 	}
 
 	/* Each kind of operation in turn, in a directory of its own, until the JIT knows them. */
@@ -253,6 +259,7 @@ public class HdfsLoad {
 				fs.mkdirs(new org.apache.hadoop.fs.Path(dir + "/c" + c));
 			warmUp(fs, Arrays.asList(names), data);
 			for (String name : names) {
+				prepare();
 				Result r = go(fs, operation(name), times(name, data), 0);
 				if (!name.equals("remove"))
 					print(name, data, r);
