@@ -43,15 +43,6 @@ char *describe_text(struct describe *d, const char *text)
         return p;
 }
 
-char *describe_name(struct describe *d, unsigned which, const char *name)
-{
-        if (d->names_from[which] != name) {
-                d->names_from[which] = name;
-                d->names[which] = describe_text(d, name);
-        }
-        return d->names[which];
-}
-
 void describe_fini(struct describe *d)
 {
         while (d->chunks != NULL) {

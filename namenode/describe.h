@@ -16,16 +16,11 @@ struct describe_chunk;
 struct describe { /* zero-filled is empty */
         struct describe_chunk *chunks;
         size_t left; /* in the newest chunk */
-        const char *names_from[2]; /* owner and group: from entry to entry often the same */
-        char *names[2];
 };
 
 /* Zero-filled memory; NULL only when there is none (the answer is then "no memory"). */
 void *describe_alloc(struct describe *d, size_t n);
 char *describe_text(struct describe *d, const char *text);
-/* The same for an owner (@which 0) or a group (1); while the arena lives, one pointer
- * must mean one name. */
-char *describe_name(struct describe *d, unsigned which, const char *name);
 void describe_fini(struct describe *d);
 
 /* Bytes of its volumes that are neither its own nor free. */

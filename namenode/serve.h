@@ -70,10 +70,11 @@ void serve_no_ec_policy(const char *name, struct bdfs_err *err);
  */
 bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
 
-/* Add the locations of the whole file. READ is not asked for, as in HDFS; who lacks it gets tokens
- * that open nothing. False: no memory. *ret_blocks grows by what was added. */
-bool serve_add_locations(struct reading *g, const struct ns_status *s,
-                         Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks);
+/* The locations of a whole file, NULL for what is none. READ is not asked for, as in HDFS; who
+ * lacks it gets tokens that open nothing. False: no memory. *ret_blocks grows by how many there
+ * are. */
+bool serve_locations(struct reading *g, const struct ns_status *s,
+                     Hadoop__LocatedBlocksProto **ret, size_t *ret_blocks);
 
 /* ---- handlers, by file ----------------------------------------------------------------------- */
 

@@ -173,26 +173,24 @@ static void get_block_locations(void *context, struct rpc_call *call)
         reading_end(&g, rc, r.locations == NULL ? NULL : &r.base, &err);
 }
 
-bool serve_add_locations(struct reading *g, const struct ns_status *s,
-                         Hadoop__HdfsFileStatusProto *f, size_t *ret_blocks)
+bool serve_locations(struct reading *g, const struct ns_status *s,
+                     Hadoop__LocatedBlocksProto **ret, size_t *ret_blocks)
 {
         struct ns_map map = {0};
         struct bdfs_err err;
-        bool ok;
 
+        *ret = NULL;
         if (s->type != INODE_FILE)
                 return true;
-        ok = ns_locate_inode(g->t, s->inode, 0, INT64_MAX, &map, &err) == BDFS_OK;
-        if (ok) {
+        if (ns_locate_inode(g->t, s->inode, 0, INT64_MAX, &map, &err) == BDFS_OK) {
                 bool may_read = perm_allows_names(&g->who.ns, s->owner, s->group, s->mode,
                                                   PERM_READ);
 
                 *ret_blocks += map.n;
-                f->locations = locate_map(g, &map, may_read ? TOKEN_READ : 0);
-                ok = f->locations != NULL;
+                *ret = locate_map(g, &map, may_read ? TOKEN_READ : 0);
         }
         ns_map_fini(&map);
-        return ok;
+        return *ret != NULL;
 }
 
 static void get_located_file_info(void *context, struct rpc_call *call)
@@ -211,8 +209,8 @@ static void get_located_file_info(void *context, struct rpc_call *call)
                 return;
         rc = ns_stat(g.t, &g.who.ns, &g.path, 0, &status, &found, &err);
         if (rc == BDFS_OK && found) {
-                r.fs = status_describe(&g.d, &status, false);
-                made = r.fs != NULL && serve_add_locations(&g, &status, r.fs, &blocks);
+                r.fs = status_describe(&g.d, &status);
+                made = r.fs != NULL && serve_locations(&g, &status, &r.fs->locations, &blocks);
         }
         reading_end(&g, rc, made ? &r.base : NULL, &err);
 }

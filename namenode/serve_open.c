@@ -65,7 +65,7 @@ static Hadoop__HdfsFileStatusProto *own_status(struct namenode *nn, struct rpc_c
         if (ns_stat_inode(t, inode, &status, &err) != BDFS_OK) {
                 rpc_call_fail(call, &err);
         } else {
-                f = status_describe(d, &status, false);
+                f = status_describe(d, &status);
                 if (f == NULL)
                         serve_no_memory(call);
         }

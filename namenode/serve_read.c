@@ -17,7 +17,7 @@ static bool get_info(struct reading *g, unsigned flags, Hadoop__HdfsFileStatusPr
         *ret_status = ns_stat(g->t, &g->who.ns, &g->path, flags, &status, &found, err);
         if (*ret_status != BDFS_OK || !found)
                 return true;
-        *ret = status_describe(&g->d, &status, false);
+        *ret = status_describe(&g->d, &status);
         return *ret != NULL;
 }
 
