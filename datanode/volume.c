@@ -8,7 +8,6 @@
 #include "common/cleanup.h"
 
 #define VERSION_BYTES_MAX 4096
-#define SPACE_MS 1000
 
 struct name_sync {
         uint64_t asked, done; /* tickets */
@@ -26,8 +25,6 @@ struct volume {
         /* guarded by: lock */
         struct name_sync names[VOLUME_SUBDIRS];
         bool sync_failed; /* no directory is synced again (P1) */
-        int64_t space_ms; /* when it was looked up */
-        uint64_t capacity, free_bytes;
 };
 
 /* ---- names -------------------------------------------------------------------------------- */
@@ -284,7 +281,6 @@ enum bdfs_status volume_open(struct volume **ret, const char *dir, struct volume
                 return bdfs_fail(err, BDFS_NO_MEMORY, "open %s: out of memory", dir);
         os_mutex_init(&v->lock);
         os_cond_init(&v->synced);
-        v->space_ms = INT64_MIN;
         if ((size_t)snprintf(v->dir, sizeof(v->dir), "%s", dir) >= sizeof(v->dir)) {
                 rc = bdfs_fail(err, BDFS_INVALID, "data directory's name is too long: %s", dir);
         } else {
@@ -389,19 +385,12 @@ enum bdfs_status volume_list(struct volume *v,
 enum bdfs_status volume_space(struct volume *v, uint64_t floor, uint64_t *ret_capacity,
                               uint64_t *ret_remaining, struct bdfs_err *err)
 {
-        int64_t now = os_mono_ms();
-        AUTO_LOCK(&v->lock);
+        uint64_t free_bytes;
+        enum bdfs_status rc = os_disk_space(v->dir, ret_capacity, &free_bytes, err);
 
-        if (now >= v->space_ms + SPACE_MS || v->space_ms == INT64_MIN) {
-                enum bdfs_status rc = os_disk_space(v->dir, &v->capacity, &v->free_bytes, err);
-
-                if (rc != BDFS_OK)
-                        return rc;
-                v->space_ms = now;
-        }
-        *ret_capacity = v->capacity;
-        *ret_remaining = v->free_bytes > floor ? v->free_bytes - floor : 0;
-        return BDFS_OK;
+        if (rc == BDFS_OK)
+                *ret_remaining = free_bytes > floor ? free_bytes - floor : 0;
+        return rc;
 }
 
 bool volume_failed(const struct volume *v)

@@ -54,7 +54,7 @@ enum bdfs_status volume_list(struct volume *v,
                                                       struct bdfs_err *err),
                              void *arg, size_t *ret_strange, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* Capacity, and what may still be taken above @floor; looked up at most once a second. */
+/* Capacity, and what may still be taken above @floor now. */
 enum bdfs_status volume_space(struct volume *v, uint64_t floor, uint64_t *ret_capacity,
                               uint64_t *ret_remaining, struct bdfs_err *err) BDFS_MUST_CHECK;
 

@@ -13,6 +13,7 @@ up --no-agents --block-size 4M
 random_file "$work/a" 30000000
 same_in_cluster() { "$bdfs" cat "$1" | cmp - "$work/a" || fail "$1 is another"; }
 room() { "$bdfs" df | awk 'NR == 2 {exit !($4 + 0 >= 300000000)}'; }
+no_room() { ! room; }
 
 # The datanodes keep 512 MiB of the 800 free: three copies of 30 MB fit twice.
 n=0
@@ -26,6 +27,7 @@ grep -q 'bdfs admin report' "$work/said" || fail "no hint: $(cat "$work/said")"
 [ $n -ge 2 ] || fail "only $n files fit"
 [ "$("$bdfs" ls -C / | wc -l)" -eq "$n" ] || fail "something is left of the put: $("$bdfs" ls /)"
 for i in $(seq 0 $((n - 1))); do same_in_cluster "/f$i"; done
+within 20 no_room # the datanodes say it every three seconds; nine files take one
 expect 0 '' "$bdfs" rm -skipTrash '/f*'
 within 20 room
 expect 0 '' "$bdfs" put "$work/a" /again

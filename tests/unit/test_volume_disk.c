@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,23 @@ int fdatasync(int fd)
                 return -1;
         }
         return (int)syscall(SYS_fdatasync, fd);
+}
+
+static atomic_ullong free_blocks; /* of 4 KiB, of every file system */
+
+int statvfs(const char *path, struct statvfs *ret);
+int statvfs(const char *path, struct statvfs *ret)
+{
+        (void)path;
+        *ret = (struct statvfs){.f_frsize = 4096, .f_blocks = 1 << 20,
+                                .f_bavail = atomic_load(&free_blocks)};
+        return 0;
+}
+
+static int disk_setup(void **state)
+{
+        atomic_store(&free_blocks, 1 << 19);
+        return setup(state);
 }
 
 static int disk_teardown(void **state)
@@ -45,6 +63,23 @@ static void below_the_floor_no_new_replica_is_taken(void **state)
         assert_int_equal(dataset_volumes(ds, &v, 1), 1);
         assert_int_equal(v.remaining, 0);
         assert_true(v.capacity > 0);
+        dataset_close(ds);
+}
+
+/* Ten files a second may go in: what was free a second ago says nothing. */
+static void the_floor_is_kept_however_fast_the_disk_fills(void **state)
+{
+        struct fixture *f = *state;
+        struct dataset *ds;
+        struct bdfs_err err;
+        struct made m;
+
+        f->config.space_floor = 1ULL << 30;
+        must(dataset_open(&ds, &f->config, &err), &err);
+        seal(ds, 1, (const uint8_t *)"x", 1);
+        atomic_store(&free_blocks, (1ULL << 30) / 4096);
+        assert_int_equal(dataset_create(ds, 2, 1001, CRC_CRC32, NULL, &m.r, &m.w, &err),
+                         BDFS_NO_SPACE);
         dataset_close(ds);
 }
 
@@ -201,8 +236,9 @@ static void many_writers_seal_at_once(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, disk_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
                 T(below_the_floor_no_new_replica_is_taken),
+                T(the_floor_is_kept_however_fast_the_disk_fills),
                 T(a_disk_that_fills_up_refuses_and_harms_nothing),
                 T(after_a_failed_sync_the_volume_is_out_and_never_synced_again),
                 T(one_sync_a_seal_and_one_an_hsync),
