@@ -1,6 +1,7 @@
 #include "common/crc.h"
 
 #include <isa-l/crc.h>
+#include <string.h>
 
 #include "common/bytes.h"
 #include "common/err.h"
@@ -24,8 +25,6 @@ size_t crc_chunk_count(size_t n, size_t chunk_bytes)
 }
 
 #if defined(__x86_64__)
-#include <string.h>
-
 #define SHORT_BYTES_MAX 192 /* from here on ISA-L's start pays off (measured) */
 
 /* A row of a table: the processor's own instruction takes half the time of ISA-L's set-up. */

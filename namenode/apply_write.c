@@ -282,31 +282,30 @@ enum bdfs_status apply_op_add_block(struct apply *a, struct bdfs_err *err)
 
 /* ---- abandonBlock, fsync -------------------------------------------------------------------- */
 
-/* @asked without its path. @what: for the refusal of a file that is being recovered. */
-static enum bdfs_status writing_begin(struct apply *a, struct lease_asked *asked,
-                                      const ProtobufCBinaryData *name, const char *what,
+/* What @holder is writing; @what is for the refusal of a file that is being recovered. */
+static enum bdfs_status writing_begin(struct apply *a, const ProtobufCBinaryData *name,
+                                      uint64_t inode, const char *holder, const char *what,
                                       struct writing *ret, struct bdfs_err *err)
 {
         struct path path;
+        const struct lease_asked asked = {.path = &path, .inode = inode, .holder = holder};
         enum bdfs_status rc = path_of_record(name->data, name->len, &path, err);
 
-        asked->path = &path;
         if (rc == BDFS_OK)
-                rc = writing_find(a, asked, ret, err);
+                rc = writing_find(a, &asked, ret, err);
         if (rc == BDFS_OK)
                 rc = check_recovery(ret, what, err);
         if (rc == BDFS_OK)
                 apply_inode(a, ret->file.id);
-        asked->path = NULL;
         return rc;
 }
 
 enum bdfs_status apply_op_abandon_block(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__AbandonBlockOp *op = a->record->abandon_block;
-        struct lease_asked asked = {.inode = op->inode, .holder = op->holder};
         struct writing w;
-        enum bdfs_status rc = writing_begin(a, &asked, &op->path, "Abandon block", &w, err);
+        enum bdfs_status rc = writing_begin(a, &op->path, op->inode, op->holder, "Abandon block",
+                                            &w, err);
 
         if (rc != BDFS_OK)
                 return rc;
@@ -321,9 +320,9 @@ enum bdfs_status apply_op_abandon_block(struct apply *a, struct bdfs_err *err)
 enum bdfs_status apply_op_fsync(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__FsyncOp *op = a->record->fsync;
-        struct lease_asked asked = {.inode = op->inode, .holder = op->holder};
         struct writing w;
-        enum bdfs_status rc = writing_begin(a, &asked, &op->path, "Sync block", &w, err);
+        enum bdfs_status rc = writing_begin(a, &op->path, op->inode, op->holder, "Sync block", &w,
+                                            err);
 
         if (rc != BDFS_OK)
                 return rc;

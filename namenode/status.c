@@ -60,7 +60,6 @@ Hadoop__HdfsFileStatusProto *status_describe(struct describe *d, const struct ns
 
 /* ---- entries of listings -------------------------------------------------------------------- */
 
-#define LENGTH_BYTES_MAX MESSAGE_LENGTH_BYTES_MAX
 #define NUMBERS_BYTES_MAX 160 /* 16 tags of at most 2 bytes, 12 numbers and 4 lengths: all there is
                                  but names, target and locations */
 
@@ -106,18 +105,18 @@ bool status_encode(struct describe *d, const struct ns_status *s,
                    const Hadoop__LocatedBlocksProto *locations, ProtobufCMessageUnknownField *ret)
 {
         struct buf located;
-        uint8_t *room = NULL, *at, head[LENGTH_BYTES_MAX];
+        uint8_t *room = NULL, *at, head[MESSAGE_LENGTH_BYTES_MAX];
         size_t n, head_n;
 
         buf_init(&located, 0);
         if (locations != NULL)
                 message_pack(&located, &locations->base);
         if (!located.bad)
-                room = describe_alloc(d, LENGTH_BYTES_MAX + NUMBERS_BYTES_MAX + s->name_n +
+                room = describe_alloc(d, MESSAGE_LENGTH_BYTES_MAX + NUMBERS_BYTES_MAX + s->name_n +
                                                  strlen(s->owner) + strlen(s->group) +
                                                  s->target_n + located.n);
         if (room != NULL) {
-                at = room + LENGTH_BYTES_MAX;
+                at = room + MESSAGE_LENGTH_BYTES_MAX;
                 n = (size_t)(put_status(at, s, &located) - at);
                 head_n = (size_t)(field_put_varint(head, n) - head);
                 memcpy(at - head_n, head, head_n);

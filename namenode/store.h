@@ -86,10 +86,10 @@ void store_cursor_close(struct store_cursor *c); /* before the transaction ends;
 /* To the first key >= @key (or the first of all with key_n 0); NOT_FOUND at the end. */
 enum bdfs_status store_cursor_seek(struct store_cursor *c, const void *key, size_t key_n,
                                    struct bdfs_err *err) BDFS_MUST_CHECK;
-/* To the last key < @key (or the last of all with key_n 0). */
 /* To this key itself, NOT_FOUND without it. Cheaper than store_get() for keys that lie together. */
 enum bdfs_status store_cursor_find(struct store_cursor *c, const void *key, size_t key_n,
                                    struct bdfs_err *err) BDFS_MUST_CHECK;
+/* To the last key < @key (or the last of all with key_n 0). */
 enum bdfs_status store_cursor_before(struct store_cursor *c, const void *key, size_t key_n,
                                      struct bdfs_err *err) BDFS_MUST_CHECK;
 /* To the key behind; after store_cursor_del() to the one that followed what was deleted. */

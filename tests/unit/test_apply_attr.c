@@ -1,18 +1,7 @@
 /* Owners, modes, times, policies; datanodes; records that make no sense. */
 #include <inttypes.h>
 
-#include "tests/unit/test_apply_kit.h"
-
-static int setup_o(void **state)
-{
-        (void)setup(state);
-        OK(do_mkdirs(&ROOT, "/o", 0777, false));
-        OK(do_mkdirs(&ALICE, "/o/d", 0755, false));
-        make_file(&ALICE, "/o/f", 3000, (struct creation){0});
-        make_file(&ALICE, "/o/e", 0, (struct creation){0});
-        kit_commit();
-        return 0;
-}
+#include "tests/unit/test_apply_files.h"
 
 /* ---- attributes ----------------------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 #include "net/rpc_server.h"
 #include "net/token.h"
 #include "proto/bdfs_cluster.pb-c.h"
+#include "tests/unit/test_must.h"
 
 #define CLUSTER "000102030405060708090a0b0c0d0e0f"
 #define NODES_MAX 3
@@ -59,12 +60,6 @@ struct fixture {
         struct datanode *dn[NODES_MAX];
         uint64_t seed;
 };
-
-static inline void must(enum bdfs_status rc, const struct bdfs_err *err)
-{
-        if (rc != BDFS_OK)
-                fail_msg("%s: %s", bdfs_status_name(rc), err->text);
-}
 
 static inline uint32_t rnd(struct fixture *f, uint32_t below)
 {

@@ -25,6 +25,7 @@
 #include "proto/ipc.h"
 #include "proto/message.h"
 #include "proto/methods.h"
+#include "tests/unit/test_must.h"
 
 #define HADOOP_NODES_MAX 3
 #define HADOOP_KEPT_MAX 4096
@@ -40,12 +41,6 @@ struct hadoop {
         struct datanode_conf dn_conf[HADOOP_NODES_MAX];
         struct datanode *dn[HADOOP_NODES_MAX];
 };
-
-static inline void must(enum bdfs_status rc, const struct bdfs_err *err)
-{
-        if (rc != BDFS_OK)
-                fail_msg("%s: %s", bdfs_status_name(rc), err->text);
-}
 
 static inline int64_t soon(void)
 {

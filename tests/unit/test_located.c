@@ -149,11 +149,55 @@ static void a_holders_name_is_no_key_to_the_file(void **state)
         peer_close(p);
 }
 
+/* Two directories in one batch, the first of more names than an answer has. */
+static void a_batch_goes_on_where_the_last_answer_ended(void **state)
+{
+        enum { NAMES = 1003, OTHERS = 5 };
+        struct peer *p = peer_open(*state);
+        Hadoop__GetBatchedListingRequestProto q = HADOOP__GET_BATCHED_LISTING_REQUEST_PROTO__INIT;
+        const Hadoop__GetBatchedListingResponseProto *r;
+        char *dirs[] = {text("/batch/many"), text("/batch/few")}, path[64], last[32] = "";
+        size_t seen[2] = {0};
+        uint8_t cookie[64];
+        unsigned answers = 0;
+
+        for (int i = 0; i < NAMES + OTHERS; i++) {
+                (void)snprintf(path, sizeof(path), "%s/%04d", dirs[i >= NAMES], i);
+                ask_mkdirs(p, path, 0755);
+        }
+        q.paths = dirs;
+        q.n_paths = 2;
+        do {
+                r = peer_ask(p, METHOD_CLIENT_getBatchedListing, &q.base);
+                for (size_t i = 0; i < r->n_listings; i++) {
+                        const Hadoop__BatchedDirectoryListingProto *l = r->listings[i];
+
+                        seen[l->parentidx] += l->n_partiallisting;
+                        for (size_t k = 0; k < l->n_partiallisting; k++) {
+                                (void)snprintf(path, sizeof(path), "%.*s",
+                                               (int)l->partiallisting[k]->path.len,
+                                               (const char *)l->partiallisting[k]->path.data);
+                                assert_true(strcmp(path, last) > 0); /* in order, each once */
+                                (void)snprintf(last, sizeof(last), "%.31s", path);
+                        }
+                }
+                assert_true(r->startafter.len <= sizeof(cookie));
+                memcpy(cookie, r->startafter.data, r->startafter.len);
+                q.startafter = (ProtobufCBinaryData){r->startafter.len, cookie};
+                answers++;
+        } while (r->hasmore && answers < 9);
+        assert_int_equal(answers, 2);
+        assert_int_equal(seen[0], NAMES);
+        assert_int_equal(seen[1], OTHERS);
+        peer_close(p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(who_may_not_read_a_file_gets_no_token_for_it),
                 cmocka_unit_test(a_holders_name_is_no_key_to_the_file),
+                cmocka_unit_test(a_batch_goes_on_where_the_last_answer_ended),
         };
 
         log_open("test_located", LOG_LEVEL_ERROR);

@@ -96,14 +96,14 @@ static void snapshots_are_refused_as_of_what_cannot_have_them(void **state)
 /* ---- listings ------------------------------------------------------------------------------- */
 
 static struct ns_status page[1200];
-static size_t page_n;
+static size_t page_n, enough; /* enough: the taker stops there; 0: nowhere */
 static uint32_t left;
 
 static bool take(void *context, const struct ns_status *s)
 {
         (void)context;
         page[page_n++] = *s;
-        return true;
+        return page_n != enough;
 }
 
 static enum bdfs_status list(const struct as *who, const char *text, const char *after,
@@ -143,6 +143,14 @@ static void listings_go_on_after_a_name(void **state)
         assert_string_equal(page[0].name, "0501");
         OK(list(&BOB, "/many", "05000", 10, &found)); /* a name that is not there */
         assert_string_equal(page[0].name, "0501");
+        enough = 7; /* the taker's bound is one too */
+        OK(list(&BOB, "/many", "", 1000, &found));
+        assert_int_equal(page_n, 7);
+        assert_int_equal(left, 1093);
+        OK(list(&BOB, "/many", "0500", 1000, &found));
+        assert_int_equal(page_n, 7);
+        assert_int_equal(left, 1);
+        enough = 0;
         OK(list(&BOB, "/many", "zz", 10, &found));
         assert_true(found);
         assert_int_equal(page_n, 0);

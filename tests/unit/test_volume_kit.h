@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "datanode/dataset.h"
 #include "proto/bdfs_cluster.pb-c.h"
+#include "tests/unit/test_must.h"
 
 #define STATE(name) BDFS__REPLICA_STATE__REPLICA_##name
 
@@ -26,12 +27,6 @@ struct fixture {
         struct dataset_config config;
         uint64_t seed;
 };
-
-static inline void must(enum bdfs_status rc, const struct bdfs_err *err)
-{
-        if (rc != BDFS_OK)
-                fail_msg("%s: %s", bdfs_status_name(rc), err->text);
-}
 
 static inline uint32_t rnd(struct fixture *f, uint32_t below)
 {
