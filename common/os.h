@@ -145,10 +145,17 @@ enum bdfs_status os_sock_write_now(struct os_sock *s, const void *from, size_t n
                                    struct bdfs_err *err) BDFS_MUST_CHECK;
 /* True when a byte (or the end) can be read before the deadline. */
 bool os_sock_wait_readable(struct os_sock *s, int64_t deadline_ms);
-/* Bytes of @f from @offset straight to the socket (sendfile); all @n or an error. */
 struct os_file;
-enum bdfs_status os_sock_send_file(struct os_sock *s, struct os_file *f, uint64_t offset, size_t n,
-                                   int64_t deadline_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+struct os_file_part {
+        struct os_file *file;
+        uint64_t offset;
+        size_t n; /* > 0 */
+};
+/* @head and then @part straight from the page cache (sendfile), in segments as long as they can
+ * be; all or an error: IO when the file cannot be read or ends before. */
+enum bdfs_status os_sock_send_file(struct os_sock *s, const void *head, size_t head_n,
+                                   const struct os_file_part *part, int64_t deadline_ms,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 /* One byte with a descriptor of @f over a Unix socket; the receiver owns what it gets. */
 enum bdfs_status os_sock_send_fd(struct os_sock *s, struct os_file *f, int64_t deadline_ms,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -169,6 +176,7 @@ enum os_open_flags {
         OS_CREATE = 4,     /* mode 0600 */
         OS_EXCLUSIVE = 8,  /* with OS_CREATE: EXISTS if it is there */
         OS_TRUNCATE = 16,
+        OS_IN_ORDER = 32,  /* mostly read in order: the kernel may read further ahead */
 };
 
 struct os_stat {

@@ -49,6 +49,8 @@ enum bdfs_status os_file_open(struct os_file **ret, const char *path, unsigned f
         while (fd < 0 && errno == EINTR);
         if (fd < 0)
                 return bdfs_fail_errno(err, errno, "open %s", path);
+        if ((flags & OS_IN_ORDER) != 0)
+                (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* advice only */
         return os_file_of_fd(ret, fd, path, err);
 }
 

@@ -61,6 +61,15 @@ static bool address_is_loopback(const union address *a)
         return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
+/* Congestion control that paces (BBR) has no line to share inside one machine (DESIGN). Before
+ * listen() and connect(), since a socket that was paced once stays so. It only tunes; a refusal
+ * changes no meaning. */
+static void do_not_pace(int fd, const union address *a)
+{
+        if (address_is_loopback(a))
+                (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", strlen("reno"));
+}
+
 /* IPv4 inside IPv6 comes out as plain IPv4: one name for one host. */
 static void address_format(const union address *a, struct os_addr *to)
 {
@@ -182,6 +191,7 @@ enum bdfs_status os_listen(struct os_listener **ret, const struct os_addr *addr,
             bind(fd, &a.any, n) < 0)
                 return bdfs_fail_errno(err, errno, "listen on %s port %u", addr->host,
                                        addr->port);
+        do_not_pace(fd, &a);
         rc = listener_of_fd(ret, fd, false, err);
         if (rc != BDFS_OK) {
                 (void)bdfs_wrap(err, "%s port %u", addr->host, addr->port);
@@ -315,6 +325,7 @@ enum bdfs_status os_connect(struct os_sock **ret, const struct os_addr *addr, in
         fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return bdfs_fail_errno(err, errno, "%s", what);
+        do_not_pace(fd, &a);
         if (connect(fd, &a.any, n) < 0) {
                 enum bdfs_status rc;
 

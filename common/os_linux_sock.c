@@ -125,8 +125,8 @@ static size_t iov_bytes(const struct iovec *iov, int iov_n)
         return n;
 }
 
-enum bdfs_status os_sock_writev(struct os_sock *s, struct iovec *iov, int iov_n,
-                                int64_t deadline_ms, struct bdfs_err *err)
+static enum bdfs_status write_iov(struct os_sock *s, struct iovec *iov, int iov_n, int flags,
+                                  int64_t deadline_ms, struct bdfs_err *err)
 {
         size_t left = iov_bytes(iov, iov_n);
         enum bdfs_status rc;
@@ -134,7 +134,7 @@ enum bdfs_status os_sock_writev(struct os_sock *s, struct iovec *iov, int iov_n,
         while (left > 0) {
                 struct msghdr m = {.msg_iov = iov,
                                    .msg_iovlen = (size_t)(iov_n < IOV_MAX ? iov_n : IOV_MAX)};
-                ssize_t put = sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+                ssize_t put = sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
 
                 if (put >= 0) {
                         left -= (size_t)put;
@@ -148,6 +148,12 @@ enum bdfs_status os_sock_writev(struct os_sock *s, struct iovec *iov, int iov_n,
                         return rc;
         }
         return BDFS_OK;
+}
+
+enum bdfs_status os_sock_writev(struct os_sock *s, struct iovec *iov, int iov_n,
+                                int64_t deadline_ms, struct bdfs_err *err)
+{
+        return write_iov(s, iov, iov_n, 0, deadline_ms, err);
 }
 
 enum bdfs_status os_sock_write_now(struct os_sock *s, const void *from, size_t n, size_t *ret,
@@ -189,18 +195,24 @@ static ssize_t sendfile_nosignal(int out, int in, off_t *offset, size_t n)
         return put;
 }
 
-enum bdfs_status os_sock_send_file(struct os_sock *s, struct os_file *f, uint64_t offset, size_t n,
-                                   int64_t deadline_ms, struct bdfs_err *err)
+enum bdfs_status os_sock_send_file(struct os_sock *s, const void *head, size_t head_n,
+                                   const struct os_file_part *part, int64_t deadline_ms,
+                                   struct bdfs_err *err)
 {
-        off_t at = (off_t)offset;
-        enum bdfs_status rc;
+        struct iovec iov = {.iov_base = (void *)(uintptr_t)head, .iov_len = head_n};
+        enum bdfs_status rc = write_iov(s, &iov, 1, MSG_MORE, deadline_ms, err);
+        off_t at = (off_t)part->offset;
+        size_t n = part->n;
 
+        BDFS_ASSERT(n > 0); /* or the head would wait for more */
+        if (rc != BDFS_OK)
+                return rc;
         while (n > 0) {
-                ssize_t put = sendfile_nosignal(s->fd, f->fd, &at, n);
+                ssize_t put = sendfile_nosignal(s->fd, part->file->fd, &at, n);
 
                 if (put == 0)
                         return bdfs_fail(err, BDFS_IO, "send %s: it ends at byte %lld, %zu "
-                                         "bytes early", f->name, (long long)at, n);
+                                         "bytes early", part->file->name, (long long)at, n);
                 if (put > 0) {
                         n -= (size_t)put;
                         continue;

@@ -359,27 +359,31 @@ bool os_sock_wait_readable(struct os_sock *s, int64_t deadline_ms)
                BDFS_TIMEOUT;
 }
 
-enum bdfs_status os_sock_send_file(struct os_sock *s, struct os_file *f, uint64_t offset, size_t n,
-                                   int64_t deadline_ms, struct bdfs_err *err)
+enum bdfs_status os_sock_send_file(struct os_sock *s, const void *head, size_t head_n,
+                                   const struct os_file_part *part, int64_t deadline_ms,
+                                   struct bdfs_err *err)
 {
-        AUTO_FREE uint8_t *part = malloc(SEGMENT_BYTES);
+        AUTO_FREE uint8_t *bytes = malloc(SEGMENT_BYTES);
+        uint64_t offset = part->offset;
+        size_t n = part->n;
+        enum bdfs_status rc;
 
-        if (part == NULL)
+        BDFS_ASSERT(n > 0);
+        if (bytes == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "send a file: out of memory");
-        while (n > 0) {
+        rc = os_sock_write(s, head, head_n, deadline_ms, err);
+        while (rc == BDFS_OK && n > 0) {
                 size_t want = n < SEGMENT_BYTES ? n : SEGMENT_BYTES, got = 0;
-                enum bdfs_status rc = os_file_read(f, offset, part, want, &got, err);
 
+                rc = os_file_read(part->file, offset, bytes, want, &got, err);
                 if (rc == BDFS_OK && got == 0)
                         return bdfs_fail(err, BDFS_IO, "send a file: it ends %zu bytes early", n);
                 if (rc == BDFS_OK)
-                        rc = os_sock_write(s, part, got, deadline_ms, err);
-                if (rc != BDFS_OK)
-                        return rc;
+                        rc = os_sock_write(s, bytes, got, deadline_ms, err);
                 offset += got;
                 n -= got;
         }
-        return BDFS_OK;
+        return rc;
 }
 
 enum bdfs_status os_sock_send_fd(struct os_sock *s, struct os_file *f, int64_t deadline_ms,

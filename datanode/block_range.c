@@ -98,6 +98,14 @@ bool block_range_same_grid(const struct block_range *b, uint64_t offset, size_t 
                (end % REPLICA_SUM_EVERY == 0 || end == b->reader.view.length);
 }
 
+bool block_range_in_file(const struct block_range *b, uint64_t offset, size_t n,
+                         struct os_file_part *ret)
+{
+        BDFS_ASSERT(offset + n <= b->limit);
+        return block_range_same_grid(b, offset, n) &&
+               replica_in_file(&b->reader, b->token.base + offset, n, ret);
+}
+
 enum bdfs_status block_range_sums(struct block_range *b, uint64_t offset, size_t n, uint8_t *to,
                                   struct bdfs_err *err)
 {

@@ -34,5 +34,9 @@ enum bdfs_status block_range_read(struct block_range *b, uint64_t offset, uint8_
 /* True when the stored checksums are those of the 512-byte grid from the base, for @n bytes at
  * @offset (a multiple of 512). */
 bool block_range_same_grid(const struct block_range *b, uint64_t offset, size_t n);
+/* Where a file has these bytes, to be sent with their stored checksums (same_grid) for whoever gets
+ * them to compare. False: they have to be read. */
+bool block_range_in_file(const struct block_range *b, uint64_t offset, size_t n,
+                         struct os_file_part *ret);
 enum bdfs_status block_range_sums(struct block_range *b, uint64_t offset, size_t n, uint8_t *to,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;

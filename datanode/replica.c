@@ -4,6 +4,8 @@
 
 #include "datanode/replica_inside.h"
 
+#define OPEN_FLAGS (OS_READ | OS_WRITE | OS_IN_ORDER)
+
 /* Sealed, and the seal's sync is known to have been over. */
 static bool is_sure(const struct replica_state *s)
 {
@@ -54,7 +56,7 @@ enum bdfs_status replica_create(struct replica **ret, const char *path, const st
         r->block = id->block;
         memcpy(r->state.cluster, id->cluster, sizeof(id->cluster));
         replica_state_encode(&r->state, pages);
-        rc = os_file_open(&r->file, path, OS_READ | OS_WRITE | OS_CREATE | OS_EXCLUSIVE, err);
+        rc = os_file_open(&r->file, path, OPEN_FLAGS | OS_CREATE | OS_EXCLUSIVE, err);
         if (rc == BDFS_OK) {
                 /* both pages, so that the second one cannot meet a full disk later */
                 rc = os_file_write(r->file, 0, pages, sizeof(pages), err);
@@ -102,7 +104,7 @@ enum bdfs_status replica_open(struct replica **ret, const char *path, const stru
 
         if (r == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "open %s: out of memory", path);
-        rc = os_file_open(&r->file, path, OS_READ | OS_WRITE, err);
+        rc = os_file_open(&r->file, path, OPEN_FLAGS, err);
         if (rc == BDFS_OK)
                 rc = read_state(r, id, err);
         if (rc == BDFS_OK)

@@ -105,6 +105,11 @@ enum bdfs_status replica_read(struct replica_reader *rd, uint64_t offset, uint8_
 enum bdfs_status replica_read_sums(struct replica_reader *rd, uint64_t offset, size_t n,
                                    uint8_t *to, struct bdfs_err *err) BDFS_MUST_CHECK;
 
+/* Where the file has these bytes, in the same order and nothing else between them. False: it has
+ * not, since they lie in several groups, or they may still change, since it is not sealed. */
+bool replica_in_file(const struct replica_reader *rd, uint64_t offset, size_t n,
+                     struct os_file_part *ret);
+
 /* ---- recovery ----------------------------------------------------------------------------- */
 
 /* The longest prefix whose every byte verifies, by whole records and either state page. Changes

@@ -233,3 +233,16 @@ enum bdfs_status replica_read_sums(struct replica_reader *rd, uint64_t offset, s
         }
         return BDFS_OK;
 }
+
+bool replica_in_file(const struct replica_reader *rd, uint64_t offset, size_t n,
+                     struct os_file_part *ret)
+{
+        BDFS_ASSERT(offset + n >= offset && offset + n <= rd->view.length);
+        if (rd->view.state != REPLICA_FILE_FINALIZED ||
+            n > REPLICA_GROUP_DATA_BYTES - offset % REPLICA_GROUP_DATA_BYTES)
+                return false;
+        *ret = (struct os_file_part){.file = rd->replica->file,
+                                     .offset = replica_data_at(offset),
+                                     .n = n};
+        return true;
+}

@@ -12,6 +12,7 @@
 enum {
         GRID = REPLICA_SUM_EVERY,
         DATA_BYTES_MAX = 512 * 1024, /* of one packet */
+        FROM_FILE_MIN = 64 * 1024, /* of one packet; below, copying costs less than the calls */
         SUMS_ROOM = DATA_BYTES_MAX / GRID * 4,
         REPLY_ROOM = 128,
         HEAD_ROOM = 128, /* of a packet */
@@ -50,12 +51,11 @@ static size_t put_head(struct send *s, uint8_t *at, bool before, const struct tr
         return n;
 }
 
-/* One write for all there is: the reply, if it waits; the packet whose data and checksums are in
- * the buffer (if @n > 0); and the empty one after the last. A small read is answered at once. */
-static enum bdfs_status send_packet(struct send *s, size_t sums_n, size_t n, struct bdfs_err *err)
+/* What stands before the data, whose checksums end where it begins: the reply, if it waits, and
+ * the packet's head (if @n > 0). Returns its first byte. */
+static uint8_t *put_front(struct send *s, size_t sums_n, size_t n)
 {
-        uint8_t *from = s->buffer + DATA_AT, *to = from + n;
-        bool last = s->offset + n == s->end;
+        uint8_t *from = s->buffer + DATA_AT;
 
         if (n > 0) {
                 from -= sums_n;
@@ -64,22 +64,64 @@ static enum bdfs_status send_packet(struct send *s, size_t sums_n, size_t n, str
                                                            .sums_n = (uint32_t)sums_n,
                                                            .data_n = (uint32_t)n});
         }
-        if (last)
-                to += put_head(s, to, false,
-                               &(struct transfer_packet){.offset = (int64_t)s->end, .last = true});
         BDFS_ASSERT(s->reply.n <= REPLY_ROOM);
         from -= s->reply.n;
         memcpy(from, s->reply.data, s->reply.n);
         buf_reset(&s->reply);
+        return from;
+}
+
+/* The empty packet after the last one, at @to; returns its length, 0 while there is more. */
+static size_t put_end(struct send *s, size_t n, uint8_t *to)
+{
+        if (s->offset + n != s->end)
+                return 0;
+        return put_head(s, to, false,
+                        &(struct transfer_packet){.offset = (int64_t)s->end, .last = true});
+}
+
+/* One write for all there is: the reply, the packet whose data and checksums are in the buffer,
+ * the end. A small read is answered at once. */
+static enum bdfs_status send_packet(struct send *s, size_t sums_n, size_t n, struct bdfs_err *err)
+{
+        uint8_t *from = put_front(s, sums_n, n), *to = s->buffer + DATA_AT + n;
+
+        to += put_end(s, n, to);
         return os_sock_write(s->conn->sock, from, (size_t)(to - from), os_mono_ms() + SEND_MS, err);
+}
+
+/* The data goes from the page cache to the socket; what the disk does not give is looked at. */
+static enum bdfs_status send_from_file(struct send *s, const struct os_file_part *part,
+                                       struct bdfs_err *err)
+{
+        uint8_t *data = s->buffer + DATA_AT, *from;
+        size_t sums_n = crc_chunk_count(part->n, GRID) * 4, end_n;
+        enum bdfs_status rc = block_range_sums(&s->range, s->offset, part->n, data - sums_n, err);
+        struct bdfs_err judged;
+
+        if (rc != BDFS_OK)
+                return rc;
+        from = put_front(s, sums_n, part->n);
+        rc = os_sock_send_file(s->conn->sock, from, (size_t)(data - from), part,
+                               os_mono_ms() + SEND_MS, err);
+        if (rc == BDFS_IO)
+                BDFS_IGNORE(block_range_read(&s->range, s->offset, data, part->n, &judged));
+        end_n = put_end(s, part->n, data);
+        if (rc != BDFS_OK || end_n == 0)
+                return rc;
+        return os_sock_write(s->conn->sock, data, end_n, os_mono_ms() + SEND_MS, err);
 }
 
 static enum bdfs_status send_data(struct send *s, size_t n, struct bdfs_err *err)
 {
         uint8_t *data = s->buffer + DATA_AT;
         size_t sums_n = s->sums ? crc_chunk_count(n, GRID) * 4 : 0;
-        enum bdfs_status rc = block_range_read(&s->range, s->offset, data, n, err);
+        struct os_file_part part;
+        enum bdfs_status rc;
 
+        if (s->sums && n >= FROM_FILE_MIN && block_range_in_file(&s->range, s->offset, n, &part))
+                return send_from_file(s, &part, err);
+        rc = block_range_read(&s->range, s->offset, data, n, err);
         if (rc == BDFS_OK && s->sums && block_range_same_grid(&s->range, s->offset, n))
                 rc = block_range_sums(&s->range, s->offset, n, data - sums_n, err);
         else if (rc == BDFS_OK && s->sums)

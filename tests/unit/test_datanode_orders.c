@@ -180,23 +180,30 @@ static void another_clusters_directory_is_refused(void **state)
         f->dn[1] = NULL;
 }
 
-static void decayed_bytes_are_noticed_reported_and_not_served(void **state)
+/* Byte 1000 of the only replica, of 300,000 bytes, becomes another. */
+static void decay(struct fixture *f, const struct ask *a, const uint8_t *data)
 {
-        struct fixture *f = *state;
-        uint8_t *data = random_bytes(f, 300000);
-        struct ask a = ask_of(72, 1);
         char path[256];
-        struct got g;
         FILE *file;
 
-        write_block(f, &a, data, 300000, 64512);
+        write_block(f, a, data, 300000, 64512);
         find_file(f->text[0][0], path, sizeof(path));
         file = fopen(path, "r+b");
         assert_non_null(file);
         assert_int_equal(fseek(file, 12288 + 1000, SEEK_SET), 0);
         assert_int_equal(fputc(data[1000] ^ 0xff, file), data[1000] ^ 0xff);
         assert_int_equal(fclose(file), 0);
-        read_range(f, &a, 0, 300000, true, &g);
+}
+
+static void decayed_bytes_are_noticed_reported_and_not_served(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 300000);
+        struct ask a = ask_of(72, 1);
+        struct got g;
+
+        decay(f, &a, data);
+        read_range(f, &a, 0, 300000, false, &g); /* nobody else could notice */
         assert_int_equal(g.status, HADOOP__STATUS__ERROR_CHECKSUM);
         wait_reported(f, 0, 72, BDFS__REPLICA_STATE__REPLICA_CORRUPT, NULL);
         read_range(f, &a, 200000, 10, true, &g);
@@ -204,6 +211,37 @@ static void decayed_bytes_are_noticed_reported_and_not_served(void **state)
         node_stop(f, 0); /* the verdict survives a restart */
         node_start(f, 0);
         read_range(f, &a, 200000, 10, true, &g);
+        assert_int_equal(g.status, HADOOP__STATUS__ERROR);
+        free(data);
+}
+
+static void decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 300000);
+        struct ask a = ask_of(74, 1);
+        Bdfs__HeartbeatResponse r = BDFS__HEARTBEAT_RESPONSE__INIT;
+        Bdfs__VerifyCommand c = BDFS__VERIFY_COMMAND__INIT, *p = &c;
+        struct os_sock *s;
+        struct got g;
+
+        decay(f, &a, data);
+        s = dial(f, 0);
+        read_any_on(s, f, &a, 0, 300000, true, &g);
+        assert_int_equal(g.status, HADOOP__STATUS__SUCCESS);
+        assert_true(g.mismatch);
+        data[1000] ^= 0xff; /* what is stored, and no more than that */
+        assert_int_equal(g.n, 300000);
+        assert_memory_equal(g.bytes, data, g.n);
+        free(g.bytes);
+        os_sock_close(s);
+        c.block = 74;
+        c.stamp = 1001;
+        r.verifies = &p;
+        r.n_verifies = 1;
+        order(f, 0, &r);
+        wait_reported(f, 0, 74, BDFS__REPLICA_STATE__REPLICA_CORRUPT, NULL);
+        read_range(f, &a, 0, 300000, true, &g);
         assert_int_equal(g.status, HADOOP__STATUS__ERROR);
         free(data);
 }
@@ -252,6 +290,7 @@ int main(void)
                 T(1, replicas_survive_a_restart),
                 T(1, another_clusters_directory_is_refused),
                 T(1, decayed_bytes_are_noticed_reported_and_not_served),
+                T(1, decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted),
                 T(1, the_visible_length_is_asked_by_call),
         };
 

@@ -419,13 +419,15 @@ static void send_all(void *arg)
         struct sender *x = arg;
         struct bdfs_err e;
 
-        x->rc = os_sock_send_file(x->s, x->f, 3, x->n, os_mono_ms() + 10000, &e);
+        x->rc = os_sock_send_file(x->s, "head", 4, &(struct os_file_part){x->f, 3, x->n},
+                                  os_mono_ms() + 10000, &e);
 }
 
 static void a_file_goes_straight_to_a_socket(void **state)
 {
         static uint8_t data[3 << 20], got[3 << 20];
         struct sender x = {.n = sizeof(data) - 3};
+        struct os_file_part part = {.offset = sizeof(data), .n = 1};
         struct os_thread *t;
         struct pair p;
 
@@ -436,14 +438,21 @@ static void a_file_goes_straight_to_a_socket(void **state)
         OK(os_file_open(&x.f, in_dir("big"), OS_READ | OS_WRITE | OS_CREATE, &err));
         OK(os_file_write(x.f, 0, data, sizeof(data), &err));
         OK(os_thread_start(&t, "sender", send_all, &x, &err));
+        OK(os_sock_read(p.server, got, 4, in_ms(10000), &err));
+        assert_memory_equal(got, "head", 4);
         OK(os_sock_read(p.server, got, x.n, in_ms(10000), &err));
         os_thread_join(t);
         OK(x.rc);
         assert_memory_equal(data + 3, got, x.n);
-        assert_int_equal(os_sock_send_file(p.client, x.f, sizeof(data), 1, in_ms(100), &err),
-                         BDFS_IO);
+        part.file = x.f;
+        assert_int_equal(os_sock_send_file(p.client, "", 0, &part, in_ms(100), &err), BDFS_IO);
+        part.offset = 0;
+        OK(os_sock_send_file(p.client, "", 0, &part, in_ms(100), &err));
+        OK(os_sock_read(p.server, got, 1, in_ms(10000), &err));
+        assert_int_equal(got[0], data[0]);
         os_sock_shutdown(p.client);
-        assert_int_equal(os_sock_send_file(p.client, x.f, 0, 1, in_ms(100), &err), BDFS_CLOSED);
+        assert_int_equal(os_sock_send_file(p.client, "", 0, &part, in_ms(100), &err),
+                         BDFS_CLOSED);
         OK(os_file_close(x.f, &err));
         pair_close(&p);
 }

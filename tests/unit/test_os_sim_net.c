@@ -306,6 +306,7 @@ static void addresses_are_numeric_and_free(void **state)
 static void passing_body(void *arg)
 {
         struct os_file *f, *got;
+        struct os_file_part part;
         char text[8] = "";
         struct pair p;
         size_t n;
@@ -325,10 +326,12 @@ static void passing_body(void *arg)
         OK(os_sock_write(p.client, "f", 1, in_ms(1000), &err));
         assert_int_equal(os_sock_recv_fd(p.server, &got, in_ms(1000), &err), BDFS_PROTOCOL);
         OK(os_sock_send_fd(p.client, f, in_ms(1000), &err)); /* never received */
-        OK(os_sock_send_file(p.client, f, 1, 5, in_ms(1000), &err));
-        assert_int_equal(os_sock_send_file(p.client, f, 1, 6, in_ms(1000), &err), BDFS_IO);
-        OK(os_sock_read(p.server, text, 6, in_ms(1000), &err));
-        assert_memory_equal(text, "fecret", 6);
+        part = (struct os_file_part){.file = f, .offset = 1, .n = 5};
+        OK(os_sock_send_file(p.client, "h", 1, &part, in_ms(1000), &err));
+        part.n = 6;
+        assert_int_equal(os_sock_send_file(p.client, "", 0, &part, in_ms(1000), &err), BDFS_IO);
+        OK(os_sock_read(p.server, text, 7, in_ms(1000), &err));
+        assert_memory_equal(text, "fhecret", 7);
         OK(os_sock_send_fd(p.client, f, in_ms(1000), &err));
         OK(os_file_close(f, &err));
         pair_close(&p);
