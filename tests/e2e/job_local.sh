@@ -71,38 +71,14 @@ for i in range(8192):
 "$bdfs" --quiet job run -i /long -o /long_out -m "awk '{print length(\$0)}'" -r cat || fail long
 [ "$("$bdfs" cat /long_out/part-00000 | tr '\n' ' ')" = "3 3500000 " ] || fail "a long record"
 
-# The replica file of the block with byte $2 of the cluster's file $1, and where the byte is in it.
-find_byte() {
-        local block at=$2
-        block=$("$bdfs" info "$1" | grep -o 'blk_[0-9]*\|block [0-9]*' | grep -o '[0-9]*' |
-                awk '!seen[$0]++' | sed -n "$((at / 1048576 + 1))p")
-        at=$((at % 1048576))
-        replica=$(find "$cluster"/datanode-*/data/blocks -name "$(printf %016x "$block")" | head -n 1)
-        replica_at=$((8192 + at / 458752 * 462848 + 4096 + at % 458752))
-}
-
-flip_bit() { # of what find_byte() found
-        python3 - "$replica" "$replica_at" <<'PY'
-import sys
-with open(sys.argv[1], "r+b") as f:
-    f.seek(int(sys.argv[2]))
-    b = f.read(1)
-    f.seek(int(sys.argv[2]))
-    f.write(bytes([b[0] ^ 1]))
-PY
-}
-
 # A flipped bit in the only replica: the job fails, and no task has seen the byte.
-find_byte /records 5000500
-[ -f "$replica" ] || fail "no replica file of block $block"
-flip_bit
+spoil /records 5000500
 expect 1 'checksum|corrupt' "$bdfs" job run -i /records -o /flipped -m "tee -a $work/pub/seen"
 "$bdfs" test -e /flipped && fail "a job over a corrupt block has output"
 tr -d '0-9r \n' <"$work/pub/seen" | head -c 100 | grep . && fail "a task has seen the flipped bit"
 
 # With another replica the job goes on.
 "$bdfs" put --replication 2 "$work/records" /twice
-find_byte /twice 7000500
-flip_bit
+spoil /twice 7000500
 "$bdfs" job run -i /twice -o /twice_out -m cat 2>"$summary" || fail "twice: $(cat "$summary")"
 "$bdfs" cat '/twice_out/part-*' | cmp -s - "$work/records" || fail "other bytes from the other replica"

@@ -71,3 +71,17 @@ within() {
 }
 same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
 random_file() { head -c "$2" /dev/urandom >"$1"; }
+
+# spoil PATH AT: in one replica of the cluster's file, whose blocks have 1 MiB, a bit of the byte at AT
+# flips as on a bad disk (docs/formats.md says where it is). $replica is its file.
+spoil() {
+        local block at=$(($2 % 1048576)) byte
+        block=$("$bdfs" info "$1" | grep -o 'blk_[0-9]*\|block [0-9]*' | grep -o '[0-9]*' |
+                awk '!seen[$0]++' | sed -n "$(($2 / 1048576 + 1))p")
+        replica=$(find "$cluster"/datanode-*/data/blocks -name "$(printf %016x "$block")" | head -n 1)
+        [ -f "$replica" ] || fail "no replica of block $block of $1"
+        at=$((8192 + at / 458752 * 462848 + 4096 + at % 458752))
+        byte=$(od -An -tu1 -j "$at" -N 1 "$replica")
+        printf "\\$(printf %o $((byte ^ 1)))" |
+                dd of="$replica" bs=1 seek="$at" conv=notrunc status=none || fail "spoil $replica"
+}

@@ -203,7 +203,7 @@ static void decayed_bytes_are_noticed_reported_and_not_served(void **state)
         struct got g;
 
         decay(f, &a, data);
-        read_range(f, &a, 0, 300000, false, &g); /* nobody else could notice */
+        read_range(f, &a, 0, 300000, true, &g);
         assert_int_equal(g.status, HADOOP__STATUS__ERROR_CHECKSUM);
         wait_reported(f, 0, 72, BDFS__REPLICA_STATE__REPLICA_CORRUPT, NULL);
         read_range(f, &a, 200000, 10, true, &g);
@@ -215,8 +215,10 @@ static void decayed_bytes_are_noticed_reported_and_not_served(void **state)
         free(data);
 }
 
+/* To clients that are known to compare them; without checksums even these could not. */
 static void decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted(void **state)
 {
+        static const char *const compare[] = {"DFSClient_NONMAPREDUCE_-17_1", "bdfs_0001"};
         struct fixture *f = *state;
         uint8_t *data = random_bytes(f, 300000);
         struct ask a = ask_of(74, 1);
@@ -226,14 +228,17 @@ static void decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted
         struct got g;
 
         decay(f, &a, data);
-        s = dial(f, 0);
-        read_any_on(s, f, &a, 0, 300000, true, &g);
-        assert_int_equal(g.status, HADOOP__STATUS__SUCCESS);
-        assert_true(g.mismatch);
         data[1000] ^= 0xff; /* what is stored, and no more than that */
-        assert_int_equal(g.n, 300000);
-        assert_memory_equal(g.bytes, data, g.n);
-        free(g.bytes);
+        s = dial(f, 0);
+        for (unsigned i = 0; i < 2; i++) {
+                a.client = compare[i];
+                read_any_on(s, f, &a, 0, 300000, true, &g);
+                assert_int_equal(g.status, HADOOP__STATUS__SUCCESS);
+                assert_true(g.mismatch);
+                assert_int_equal(g.n, 300000);
+                assert_memory_equal(g.bytes, data, g.n);
+                free(g.bytes);
+        }
         os_sock_close(s);
         c.block = 74;
         c.stamp = 1001;
@@ -243,6 +248,20 @@ static void decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted
         wait_reported(f, 0, 74, BDFS__REPLICA_STATE__REPLICA_CORRUPT, NULL);
         read_range(f, &a, 0, 300000, true, &g);
         assert_int_equal(g.status, HADOOP__STATUS__ERROR);
+        free(data);
+}
+
+static void whoever_asks_for_no_checksums_gets_none_of_the_decayed_bytes(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 300000);
+        struct ask a = ask_of(75, 1);
+        struct got g;
+
+        decay(f, &a, data);
+        a.client = "bdfs_0001";
+        read_range(f, &a, 0, 300000, false, &g);
+        assert_int_equal(g.status, HADOOP__STATUS__ERROR_CHECKSUM);
         free(data);
 }
 
@@ -291,6 +310,7 @@ int main(void)
                 T(1, another_clusters_directory_is_refused),
                 T(1, decayed_bytes_are_noticed_reported_and_not_served),
                 T(1, decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted),
+                T(1, whoever_asks_for_no_checksums_gets_none_of_the_decayed_bytes),
                 T(1, the_visible_length_is_asked_by_call),
         };
 
