@@ -113,6 +113,11 @@ parts=("$@")
 # shellcheck disable=SC2206
 [ ${#parts[@]} -gt 0 ] || parts=(${BENCH:-meta small data flushes restart cli mount job})
 
+# what the figures depend on beside the programs: BBR paces loopback for all but bdfs, which asks for reno
+jq -nc --arg kernel "$(uname -r)" --argjson cores "$(nproc)" \
+        --arg tcp "$(cat /proc/sys/net/ipv4/tcp_congestion_control)" \
+        --arg ahead "$(cat "/sys/class/block/$disk/queue/read_ahead_kb" 2>/dev/null)" \
+        '{figure: "machine", kernel: $kernel, cores: $cores, tcp: $tcp, read_ahead_kib: $ahead}'
 command -v mfsmaster >/dev/null || note moosefs "MooseFS is not installed"
 for part in "${parts[@]}"; do
         for round in $(seq "$rounds"); do
