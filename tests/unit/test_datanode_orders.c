@@ -251,6 +251,47 @@ static void decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted
         free(data);
 }
 
+/* A read that nobody finishes: what comes after the request, until the datanode closes. */
+static size_t bytes_until_closed(struct fixture *f, const struct ask *a, uint64_t length)
+{
+        static uint8_t part[65536];
+        Hadoop__OpReadBlockProto op = HADOOP__OP_READ_BLOCK_PROTO__INIT;
+        struct os_sock *s = dial(f, a->nodes[0]);
+        struct bdfs_err err;
+        size_t got = 0, n;
+        struct header h;
+
+        make_header(f, a, &h);
+        op.header = &h.client;
+        op.len = length;
+        send_op(s, TRANSFER_READ_BLOCK, &op.base);
+        free_token(&h.token);
+        do {
+                n = 0;
+                must(os_sock_read_some(s, part, sizeof(part), &n, soon(), &err), &err);
+                got += n;
+        } while (n > 0);
+        os_sock_close(s);
+        return got;
+}
+
+static void a_file_that_ends_early_is_noticed_while_it_is_sent(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 300000);
+        struct ask a = ask_of(76, 1);
+        char path[256];
+
+        write_block(f, &a, data, 300000, 64512);
+        expect_bytes(f, &a, 0, 300000, data); /* it is open from now on */
+        find_file(f->text[0][0], path, sizeof(path));
+        assert_int_equal(truncate(path, 12288 + 100000), 0);
+        a.client = "bdfs_0001";
+        assert_in_range(bytes_until_closed(f, &a, 300000), 100000, 110000);
+        wait_reported(f, 0, 76, BDFS__REPLICA_STATE__REPLICA_CORRUPT, NULL);
+        free(data);
+}
+
 static void whoever_asks_for_no_checksums_gets_none_of_the_decayed_bytes(void **state)
 {
         struct fixture *f = *state;
@@ -310,6 +351,7 @@ int main(void)
                 T(1, another_clusters_directory_is_refused),
                 T(1, decayed_bytes_are_noticed_reported_and_not_served),
                 T(1, decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted),
+                T(1, a_file_that_ends_early_is_noticed_while_it_is_sent),
                 T(1, whoever_asks_for_no_checksums_gets_none_of_the_decayed_bytes),
                 T(1, the_visible_length_is_asked_by_call),
         };
