@@ -55,12 +55,4 @@ done
 # 5. Shell scripts parse.
 for s in $(git ls-files '*.sh' .ci/run); do bash -n "$s" || bad "$s does not parse"; done
 
-# 6. A file that passes 500 lines has a noun that wants a file of its own.
-for d in "${parts[@]}"; do
-        for f in "$d"/*.[ch]; do
-                [ -e "$f" ] || continue
-                n=$(wc -l < "$f")
-                [ "$n" -le 500 ] || bad "$f has $n lines, over 500"
-        done
-done
 exit $fail
