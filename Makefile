@@ -6,6 +6,7 @@ SAN ?=
 O := build$(addprefix -,$(SAN))
 CC := gcc
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 Q := $(if $(V),,@)
 
@@ -13,7 +14,8 @@ PKGS := libprotobuf-c lmdb liblz4 libisal inih jansson openssl
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu17 -D_GNU_SOURCE -I. -I$(O)/gen -MMD -MP \
         -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-        -Wformat=2 -Wno-format-nonliteral -Werror -fno-common -fstack-protector-strong -fPIE
+        -Wformat=2 -Wno-format-nonliteral -Werror -fno-common -fstack-protector-strong \
+        -fPIC -fno-semantic-interposition
 ifeq ($(findstring clang,$(CC)),)
 override CFLAGS += -Wno-format-truncation
 endif
@@ -51,12 +53,28 @@ gen_obj = $(GEN_C:.c=.o)
 $(O)/libshared.a: $(call obj,$(SHARED)) $(gen_obj)
 $(O)/liblinux.a: $(call obj,$(LINUX_ONLY))
 $(O)/libsim.a: $(call obj,$(SIM_ONLY))
-$(O)/libbdfs.a: $(call obj,$(CLIENT_LIB) $(SHARED) $(LINUX_ONLY)) $(gen_obj)
 $(O)/libclient.a: $(call obj,$(CLIENT_LIB))
 $(O)/libnamenode.a: $(call obj,$(call part,namenode))
 $(O)/libdatanode.a: $(call obj,$(call part,datanode))
 $(O)/libexec.a: $(call obj,$(call part,exec))
 $(O)/libfuse.a: $(call obj,$(call part,fuse))
+# What others link with: the functions of client/bdfs.h, and no other name of ours.
+SOVERSION := 0
+VERSION := $(shell sed -n 's/^\#define BDFS_VERSION "\(.*\)"/\1/p' common/limits.h)
+LIB_OBJ := $(call obj,$(filter-out client/cluster%,$(CLIENT_LIB)) $(SHARED) $(LINUX_ONLY)) $(gen_obj)
+library: $(O)/libbdfs.so.$(VERSION) $(O)/libbdfs.a $(O)/bdfs.h $(O)/bdfs.pc ## libbdfs, its header and bdfs.pc into build/
+$(O)/libbdfs.so.$(VERSION): $(LIB_OBJ) client/libbdfs.map Makefile
+	$(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,libbdfs.so.$(SOVERSION) \
+		-Wl,--version-script=client/libbdfs.map -Wl,-z,defs -Wl,--as-needed $(LIB_OBJ) $(LDLIBS) -o $@.new && mv $@.new $@
+$(O)/libbdfs.a: $(LIB_OBJ) client/libbdfs.map Makefile
+	$(Q)echo "  AR   $@" && $(LD) -r -o $(O)/libbdfs.o $(LIB_OBJ) && \
+		sed -n 's/^ *\(bdfs_[a-z_]*\);$$/\1/p' client/libbdfs.map >$(O)/libbdfs.names && \
+		objcopy --keep-global-symbols=$(O)/libbdfs.names $(O)/libbdfs.o && \
+		rm -f $@ && $(AR) rcs $@ $(O)/libbdfs.o
+$(O)/bdfs.h: client/bdfs.h common/status.h
+	$(Q)sed -e '/^#include "common\/status.h"$$/ {' -e 'r common/status.h' -e 'd' -e '}' client/bdfs.h >$@
+$(O)/bdfs.pc: packaging/bdfs.pc.in common/limits.h FORCE
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' packaging/bdfs.pc.in >$@
 $(O)/%.a:
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -115,6 +133,7 @@ clean: ## remove what was built
 	rm -rf build build-address build-thread build-fuzz build-fuzz-coverage
 
 -include $(shell find build* -name '*.d' 2>/dev/null)
-.PHONY: all help clean unit-programs tools
+FORCE:
+.PHONY: all help clean unit-programs tools library FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -18,8 +18,7 @@
  *          at a time, except bdfs_pread(), which many threads may call on one handle.
  * Time:    every call takes no longer than the connection's timeout_ms (60 s unless set), bulk
  *          data excepted: there each step has that bound.
- * Errors:  enum bdfs_status (common/err.h, installed as bdfs_err.h); the struct bdfs_err says what
- *          failed, on what, why, and what to do.
+ * Errors:  enum bdfs_status; the struct bdfs_err says what failed, on what, why, and what to do.
  * Paths:   "/p" on the connected cluster; bdfs_path_resolve() turns what people type into that.
  */
 #pragma once
@@ -29,7 +28,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/err.h"
+#include "common/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct bdfs;
 struct bdfs_file;
@@ -230,3 +233,7 @@ void bdfs_counters(struct bdfs *fs, uint64_t *ret_read, uint64_t *ret_read_local
  * default) and an absolute path without empty, . and .. components. The caller frees both. */
 enum bdfs_status bdfs_path_resolve(const char *typed, const char *user, char **ret_uri,
                                    char **ret_path, struct bdfs_err *err) BDFS_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif

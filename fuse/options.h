@@ -4,6 +4,7 @@
 #pragma once
 
 #include "client/bdfs.h"
+#include "common/err.h"
 
 #define OPTIONS_TIMEOUT_MS 30000
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "client/bdfs.h"
+#include "common/err.h"
 
 #define bdfs_append pretend_append
 #define bdfs_written pretend_written

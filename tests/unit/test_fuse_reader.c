@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "client/bdfs.h"
+#include "common/err.h"
 
 #define bdfs_open pretend_open
 #define bdfs_close pretend_close
