@@ -7,6 +7,7 @@ O := build$(addprefix -,$(SAN))
 CC := gcc
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 Q := $(if $(V),,@)
 
@@ -75,6 +76,14 @@ $(O)/bdfs.h: client/bdfs.h common/status.h
 	$(Q)sed -e '/^#include "common\/status.h"$$/ {' -e 'r common/status.h' -e 'd' -e '}' client/bdfs.h >$@
 $(O)/bdfs.pc: packaging/bdfs.pc.in common/limits.h FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' packaging/bdfs.pc.in >$@
+# Manual pages and completion: the programs print them, from what --help prints.
+pages: $(O)/man/made ## manual pages and bash completion into build/man
+$(O)/man/made: $(PROGS:%=$(O)/%) packaging/completion.bash
+	@mkdir -p $(O)/man
+	$(Q)rm -f $(O)/man/* && $(O)/bdfs --man >$(O)/man/bdfs.1 && $(O)/bdfs --man bdfs.conf >$(O)/man/bdfs.conf.5 && \
+		for v in $$($(O)/bdfs --verbs); do $(O)/bdfs --man $$v >$(O)/man/bdfs-$$v.1 || exit 1; done && \
+		for p in $(filter bdfs-%,$(PROGS)); do $(O)/$$p --man >$(O)/man/$$p.8 || exit 1; done && \
+		{ $(O)/bdfs --completion && cat packaging/completion.bash; } >$(O)/man/bdfs.bash && touch $@
 $(O)/%.a:
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -134,6 +143,6 @@ clean: ## remove what was built
 
 -include $(shell find build* -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all help clean unit-programs tools library FORCE
+.PHONY: all help clean unit-programs tools library pages FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

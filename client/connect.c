@@ -12,7 +12,7 @@
 #define C struct client_conf
 #define RESERVED "/.reserved/"
 
-static const struct conf_key client_conf_table[] = {
+const struct conf_key client_conf_table[] = {
         {"name", CONF_STRING(C, name), "bdfs", 1, 64, "the cluster's name in bdfs://NAME/path"},
         {"namenode", CONF_STRING(C, namenode), NULL, 1, 300, "host:port of the namenode"},
         {"replication", CONF_INT(C, replication), "0", 0, REPLICATION_MAX,
@@ -21,7 +21,7 @@ static const struct conf_key client_conf_table[] = {
          "block size of new files; 0: what the namenode says"},
         {"timeout", CONF_MS(C, timeout_ms), "60s", 100, 3600000, "how long a call may take"},
 };
-#define CONF_KEYS (sizeof(client_conf_table) / sizeof(client_conf_table[0]))
+const size_t client_conf_table_n = sizeof(client_conf_table) / sizeof(client_conf_table[0]);
 
 bool fs_parse_addr(const char *text, uint16_t fallback_port, struct os_addr *ret)
 {
@@ -84,7 +84,7 @@ static enum bdfs_status load_conf(struct bdfs *fs, const struct bdfs_options *o,
                 return bdfs_fail(err, BDFS_USAGE,
                                  "no cluster is known: give --conf FILE or --uri hdfs://host:port, "
                                  "or set BDFS_CONF to the client.conf of a cluster");
-        if (conf_load(client_conf_table, CONF_KEYS, path, &fs->conf, err) != BDFS_OK)
+        if (conf_load(client_conf_table, client_conf_table_n, path, &fs->conf, err) != BDFS_OK)
                 return bdfs_wrap(err, "configuration");
         fs->conf_loaded = true;
         return BDFS_OK;
@@ -173,7 +173,7 @@ void bdfs_disconnect(struct bdfs *fs)
         data_pool_free(fs->pool);
         rpc_client_free(fs->rpc);
         if (fs->conf_loaded)
-                conf_free(client_conf_table, CONF_KEYS, &fs->conf);
+                conf_free(client_conf_table, client_conf_table_n, &fs->conf);
         os_mutex_fini(&fs->lock);
         free(fs->uri);
         free(fs);

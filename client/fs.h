@@ -27,6 +27,9 @@ struct client_conf {
         int64_t timeout_ms;
 };
 
+extern const struct conf_key client_conf_table[];
+extern const size_t client_conf_table_n;
+
 struct lease_thread;
 struct data_pool;
 

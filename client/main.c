@@ -5,27 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli.h"
+#include "client/cli_help.h"
 #include "client/cli_interrupt.h"
 #include "common/limits.h"
 #include "common/log.h"
 
 static int usage(int code)
 {
-        FILE *to = code == 0 ? stdout : stderr;
-
-        (void)fprintf(to, "usage: bdfs [--conf FILE] [--uri URI] [--user NAME] [--timeout SECONDS] "
-                          "[--json] [-q] VERB ...\n\n");
-        for (size_t i = 0; i < cli_verbs_n; i++)
-                (void)fprintf(to, "  %-13s  %s\n", cli_verbs[i].name, cli_verbs[i].help);
-        (void)fprintf(to, "\nbdfs VERB --help says more. The verbs of `hdfs dfs` may be written as "
-                          "there: bdfs dfs -ls /\n");
+        cli_help_program(code == 0 ? stdout : stderr);
         return code;
 }
 
 static int verb_help(const struct cli_verb *v)
 {
-        (void)printf("usage: bdfs %s %s\n\n%s\n", v->name, v->usage, v->help);
+        cli_help_verb(v, stdout);
         return 0;
 }
 
@@ -145,7 +138,7 @@ static int run(struct cli *cli, int argc, char **argv)
                               argv[0]);
                 return bdfs_status_exit(BDFS_USAGE);
         }
-        if (!cli->verb->raw && wants_help(argc, argv))
+        if (wants_help(argc, argv))
                 return verb_help(cli->verb);
         if (!cli->verb->raw && !take_later(cli, &argc, argv))
                 return cli_usage(cli, "a wrong value for an option");
@@ -162,6 +155,33 @@ static int help(int argc, char **argv)
         return v != NULL ? verb_help(v) : usage(argc == 0 ? 0 : bdfs_status_exit(BDFS_USAGE));
 }
 
+/* What `make pages` asks for: the verbs, a manual page, the completion. */
+static int make_page(int argc, char **argv)
+{
+        const struct cli_verb *v = argc > 2 ? find_verb(argv[2]) : NULL;
+
+        if (strcmp(argv[1], "--completion") == 0)
+                cli_completion(stdout);
+        else if (strcmp(argv[1], "--verbs") == 0)
+                for (size_t i = 0; i < cli_verbs_n; i++)
+                        (void)printf("%s\n", cli_verbs[i].name);
+        else if (argc == 2)
+                cli_man_program(stdout);
+        else if (strcmp(argv[2], "bdfs.conf") == 0)
+                cli_man_conf(stdout);
+        else if (v != NULL)
+                cli_man_verb(v, stdout);
+        else
+                return usage(bdfs_status_exit(BDFS_USAGE));
+        return fflush(stdout) != 0 || ferror(stdout) != 0;
+}
+
+static bool wants_page(const char *option)
+{
+        return strcmp(option, "--man") == 0 || strcmp(option, "--verbs") == 0 ||
+               strcmp(option, "--completion") == 0;
+}
+
 int main(int argc, char **argv)
 {
         struct cli cli = {.program = "bdfs", .umask = 022};
@@ -174,6 +194,8 @@ int main(int argc, char **argv)
         if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-help") == 0 ||
                          strcmp(argv[1], "help") == 0))
                 return help(argc - 2, argv + 2);
+        if (argc > 1 && wants_page(argv[1]))
+                return make_page(argc, argv);
         if (argc > 1 && strcmp(argv[1], "--version") == 0)
                 return printf("bdfs %s\n", BDFS_VERSION) < 0;
         if (at < argc && (strcmp(argv[at], "dfs") == 0 || strcmp(argv[at], "fs") == 0))

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/conf_value.h"
+#include "common/mdoc.h"
 #include "common/os.h"
 
 struct parse {
@@ -229,4 +230,27 @@ void conf_help(const struct conf_key *table, size_t n, FILE *to)
                                                                    ? "empty"
                                                                    : key->if_not_given);
         }
+}
+
+void conf_man(const struct conf_key *table, size_t n, FILE *to)
+{
+        (void)fprintf(to, ".Bl -tag -width Ds\n");
+        for (size_t i = 0; i < n; i++) {
+                const struct conf_key *key = &table[i];
+                char allowed[160];
+
+                conf_value_describe(key, allowed, sizeof(allowed));
+                (void)fprintf(to, ".It Ic ");
+                mdoc_line(key->name, to);
+                mdoc_sentence(key->help, to);
+                mdoc_sentence(allowed, to);
+                if (key->if_not_given == NULL) {
+                        (void)fprintf(to, "It must be set.\n");
+                } else if (key->if_not_given[0] != '\0') {
+                        (void)fprintf(to, "Default: ");
+                        mdoc_words(key->if_not_given, strlen(key->if_not_given), to);
+                        (void)fprintf(to, ".\n");
+                }
+        }
+        (void)fprintf(to, ".El\n");
 }

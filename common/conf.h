@@ -78,3 +78,5 @@ void conf_free(const struct conf_key *table, size_t n, void *conf);
 void conf_print(const struct conf_key *table, size_t n, const void *conf, FILE *to);
 /* Every key with its type, range, default and meaning. */
 void conf_help(const struct conf_key *table, size_t n, FILE *to);
+/* The same as a list of a manual page (common/mdoc.h). */
+void conf_man(const struct conf_key *table, size_t n, FILE *to);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define BDFS_VERSION "0.1.0"
+#define BDFS_VERSION_DATE "November 29, 2026" /* of the manual pages */
 
 #define KIB 1024ULL
 #define MIB (1024 * KIB)

@@ -4,20 +4,39 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/help.h"
 #include "common/log.h"
+#include "common/mdoc.h"
+
+static const char options[] =
+        "--conf FILE\tthe configuration\n"
+        "-n\tcheck it and exit\n"
+        "--print-config\tprint what it and the defaults say\n";
 
 static int usage(const struct service *s, int code)
 {
         FILE *to = code == 0 ? stdout : stderr;
 
-        (void)fprintf(to,
-                      "usage: %s --conf FILE [-n | --print-config]\n"
-                      "  -n              check FILE and exit\n"
-                      "  --print-config  print what FILE and the defaults say\n\n"
-                      "Keys of FILE:\n",
-                      s->name);
+        (void)fprintf(to, "usage: %s --conf FILE [-n | --print-config]\n\n%s\n\n", s->name,
+                      s->what);
+        help_options(options, to);
+        (void)fprintf(to, "\nKeys of FILE:\n");
         conf_help(s->table, s->table_n, to);
         return code;
+}
+
+static int manual(const struct service *s)
+{
+        mdoc_head(s->name, 8, s->what, stdout);
+        (void)printf(".Sh SYNOPSIS\n.Nm\n.Fl \\-conf Ar file\n.Op Fl n | Fl \\-print\\-config\n"
+                     ".Sh DESCRIPTION\n");
+        mdoc_paragraph("It runs in the foreground, logs to standard error, and ends orderly on "
+                       "SIGTERM.", stdout);
+        mdoc_options(options, stdout);
+        (void)printf(".Ss Keys of the configuration\nThe file is as\n.Xr bdfs.conf 5\nsays.\n");
+        conf_man(s->table, s->table_n, stdout);
+        (void)printf(".Sh SEE ALSO\n.Xr bdfs 1 ,\n.Xr bdfs.conf 5\n");
+        return 0;
 }
 
 int service_main(const struct service *s, void *conf, int argc, char **argv)
@@ -28,6 +47,8 @@ int service_main(const struct service *s, void *conf, int argc, char **argv)
         log_open(s->name, LOG_LEVEL_INFO);
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(s, 0);
+        if (argc == 2 && strcmp(argv[1], "--man") == 0)
+                return manual(s);
         if (argc < 3 || argc > 4 || strcmp(argv[1], "--conf") != 0)
                 return usage(s, 2);
         if (conf_load(s->table, s->table_n, argv[2], conf, &err) != BDFS_OK) {

@@ -2,6 +2,7 @@
  * service.h - main() of a server: its command line, its configuration, signals that end it.
  *
  *      bdfs-NAME --conf FILE [-n | --print-config]
+ *      bdfs-NAME --help | --man            what it is and takes, as text and as a manual page
  *
  * Threads: main's only.
  */
@@ -11,6 +12,7 @@
 
 struct service {
         const char *name; /* of the program */
+        const char *what; /* it is, in one line */
         const struct conf_key *table;
         size_t table_n;
         int (*serve)(const void *conf); /* runs until service_wait() returns; the exit code */

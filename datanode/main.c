@@ -23,8 +23,8 @@ static int serve(const void *conf)
 
 int main(int argc, char **argv)
 {
-        const struct service s = {"bdfs-datanode", datanode_conf_table, datanode_conf_table_n,
-                                  serve};
+        const struct service s = {"bdfs-datanode", "keeps blocks of a bdfs cluster and serves them",
+                                  datanode_conf_table, datanode_conf_table_n, serve};
         struct datanode_conf conf;
 
         return service_main(&s, &conf, argc, argv);

@@ -39,7 +39,8 @@ static int serve(const void *conf)
 
 int main(int argc, char **argv)
 {
-        const struct service s = {"bdfs-agent", agent_conf_table, agent_conf_table_n, serve};
+        const struct service s = {"bdfs-agent", "runs tasks of jobs beside a datanode",
+                                  agent_conf_table, agent_conf_table_n, serve};
         struct agent_conf conf;
 
         return service_main(&s, &conf, argc, argv);

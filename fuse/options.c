@@ -7,28 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/mount_help.h"
 #include "common/cleanup.h"
+#include "common/help.h"
 #include "common/limits.h"
+#include "common/mdoc.h"
 
-static const char help_text[] =
-        "usage: bdfs-mount [--conf FILE] [options] MOUNTPOINT\n"
-        "\n"
-        "Mounts a bdfs cluster, or an Apache HDFS, at the directory MOUNTPOINT and goes to the\n"
-        "background when it can be used. `bdfs umount MOUNTPOINT` ends it.\n"
-        "\n"
-        "  --conf FILE        client.conf of the cluster ($BDFS_CONF and the usual places if not)\n"
-        "  --uri URI          hdfs://host:port or bdfs://NAME\n"
-        "  --user NAME        act as NAME for every operation, and serve only the mount's owner\n"
-        "  --timeout SECONDS  how long an operation may take (30)\n"
-        "  --log FILE         where the log goes once in the background (nowhere)\n"
-        "  -o OPTION,...      options of mount(8) and fuse(8), such as ro\n"
-        "  -f                 stay in the foreground, log to stderr\n"
-        "  -v                 log every failed operation\n"
-        "\n"
-        "A mount of root's acts for each calling user by name (`nobody' when the user has none);\n"
-        "any other serves only its owner.\n";
+#define WHAT "mount a bdfs cluster, or an Apache HDFS, as a directory"
 
-enum long_option { O_CONF = 256, O_URI, O_USER, O_TIMEOUT, O_LOG, O_HELP, O_VERSION };
+static void help(void)
+{
+        (void)printf("usage: bdfs-mount [--conf FILE] [options] DIR\n\n" WHAT "\n\n");
+        help_options(MOUNT_HELP_OPTIONS, stdout);
+        (void)printf("\n");
+        help_text(MOUNT_HELP_TEXT, stdout);
+}
+
+static void manual(void)
+{
+        mdoc_head("bdfs-mount", 8, WHAT, stdout);
+        (void)printf(".Sh SYNOPSIS\n.Nm\n.Op Fl \\-conf Ar file\n.Op Ar options\n.Ar dir\n"
+                     ".Sh DESCRIPTION\n");
+        mdoc_paragraph(MOUNT_HELP_TEXT, stdout);
+        mdoc_options(MOUNT_HELP_OPTIONS, stdout);
+        (void)printf(".Sh SEE ALSO\n.Xr bdfs\\-mount 1 ,\n.Xr bdfs\\-umount 1\n");
+}
+
+enum long_option { O_CONF = 256, O_URI, O_USER, O_TIMEOUT, O_LOG, O_HELP, O_MAN, O_VERSION };
 
 static const struct option long_options[] = {
         {"conf", required_argument, NULL, O_CONF},
@@ -37,6 +42,7 @@ static const struct option long_options[] = {
         {"timeout", required_argument, NULL, O_TIMEOUT},
         {"log", required_argument, NULL, O_LOG},
         {"help", no_argument, NULL, O_HELP},
+        {"man", no_argument, NULL, O_MAN},
         {"version", no_argument, NULL, O_VERSION},
         {NULL, 0, NULL, 0},
 };
@@ -68,7 +74,11 @@ static const char *take_option(struct mount_options *o, int option, const char *
                 return NULL;
         case O_HELP:
                 *ret_help = true;
-                (void)fputs(help_text, stdout);
+                help();
+                return NULL;
+        case O_MAN:
+                *ret_help = true;
+                manual();
                 return NULL;
         case O_VERSION:
                 *ret_help = true;

@@ -22,8 +22,8 @@ static int serve(const void *conf)
 
 int main(int argc, char **argv)
 {
-        const struct service s = {"bdfs-namenode", namenode_conf_table, namenode_conf_table_n,
-                                  serve};
+        const struct service s = {"bdfs-namenode", "names, rights and block maps of a bdfs cluster",
+                                  namenode_conf_table, namenode_conf_table_n, serve};
         struct namenode_conf conf;
 
         return service_main(&s, &conf, argc, argv);

@@ -48,3 +48,53 @@ same "$work/in" "$work/out"
 python3 "$root/examples/total.py" /by >"$work/py" || fail "ctypes"
 grep -q '/by: 2 files, 1 directories, 6000002 bytes$' "$work/py" || fail "ctypes: $(cat "$work/py")"
 expect 1 'is not a directory' "$work/shared" "$work/in" "/by/shared/below/a/file" "$work/out"
+
+# Help: every verb has one, with exit 0, and every option of its usage line is explained; the pages are well formed.
+for v in $("$bdfs" --verbs); do
+        "$bdfs" "$v" --help >"$work/help" 2>"$work/help.err" </dev/null || fail "$v --help: exit $?"
+        [ -s "$work/help.err" ] && fail "$v --help writes to standard error: $(cat "$work/help.err")"
+        head -n 1 "$work/help" | grep -q "^usage: bdfs $v" || fail "$v --help: $(head -n 1 "$work/help")"
+        for o in $(head -n 1 "$work/help" | sed 's/^usage: bdfs [^ ]*//' | grep -oE '(^|[][ |])--?[A-Za-z][A-Za-z-]*' | tr -d '][ |' | sort -u); do
+                [ "$v" = test ] && break # its options are written together, -[defswrz]
+                sed 1d "$work/help" | grep -qE -- "^  $o( |\$|\\[)" || fail "$v --help says nothing of $o"
+        done
+        [ -s "$prefix/usr/share/man/man1/bdfs-$v.1" ] || fail "no manual page of $v"
+done
+for p in bdfs bdfs-namenode bdfs-datanode bdfs-agent bdfs-mount; do
+        "$prefix/usr/bin/$p" --help >/dev/null </dev/null || fail "$p --help: exit $?"
+done
+need mandoc
+mandoc -T lint -W warning "$prefix"/usr/share/man/man*/* || fail "manual pages"
+
+# Completion in an interactive bash: verbs, options, names of the cluster.
+cat >"$work/complete.py" <<'P'
+import os, pty, re, select, sys, time
+typed, wanted = sys.argv[1].encode(), sys.argv[2]
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.update(PS1="READY> ", TERM="dumb")
+    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+seen, step, end = b"", 0, time.time() + 30
+while time.time() < end:
+    if select.select([fd], [], [], 0.1)[0]:
+        seen += os.read(fd, 4096)
+    if step == 0 and b"READY> " in seen:
+        os.write(fd, b"source " + os.environ["COMPLETION"].encode() + b" && echo LOADED$((1+1))\r")
+        step = 1
+    elif step == 1 and b"LOADED2" in seen and seen.endswith(b"READY> "):
+        seen = b""
+        os.write(fd, typed + b"\t\t")
+        step = 2
+    elif step == 2 and re.search(wanted, seen.decode(errors="replace")):
+        sys.exit(0)
+sys.exit(f"completing {typed!r} never showed {wanted!r}: {seen!r}")
+P
+export COMPLETION=$prefix/usr/share/bash-completion/completions/bdfs PATH=$prefix/usr/bin:$PATH
+printf x | "$bdfs" put - "/by/with blank" || fail put
+completes() { python3 "$work/complete.py" "$1" "$2" || fail "completion of: $1"; }
+completes 'bdfs trunc' 'bdfs truncate '
+completes 'bdfs rm -skip' 'bdfs rm -skipTrash '
+completes 'bdfs cluster ' 'down +status +up'
+completes 'bdfs cat /b' 'bdfs cat /by/'
+completes 'bdfs cat /by/' 'shared .*static'
+completes 'bdfs cat /by/wi' 'bdfs cat /by/with\\ blank'
