@@ -17,7 +17,7 @@ struct cli_help {
         const char *examples; /* a command a line; "" for none */
 };
 
-/* NULL: none, which tests/unit/test_cli_help.c forbids. A verb that is another's second name has
+/* NULL: none, which tests/e2e/install.sh forbids. A verb that is another's second name has
  * that one's. */
 const struct cli_help *cli_help_of(const char *verb);
 /* The verb whose second name @verb is; @verb itself when it is none's. */

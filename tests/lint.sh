@@ -55,4 +55,24 @@ done
 # 5. Shell scripts parse.
 for s in $(git ls-files '*.sh' .ci/run); do bash -n "$s" || bad "$s does not parse"; done
 
+# 6. Codes of rules that are named stand in docs/decisions.md.
+named=$(
+        { cat $(git ls-files '*.md' | grep -v '^docs/decisions.md$')
+          git ls-files '*.c' '*.h' | xargs awk '/\/\*/ {c = 1} c {print} /\*\// {c = 0}'
+          git ls-files '*.proto' | xargs sed -n 's|.*//||p'
+          git ls-files '*.sh' | xargs sed -n 's/^ *# //p'
+        } | grep -oE '\b(D|N|B|C|X|P|E|F|S|Q|K)[1-9][0-9]?\b' | grep -vx 'C17' | sort -u)
+for code in $named; do
+        grep -q "^| $code |" docs/decisions.md || bad "the code $code is not explained in docs/decisions.md"
+done
+[ "$(printf '%s\n' "$named" | wc -l)" -gt 20 ] || bad "codes of rules are not found any more"
+
+# 7. A file that documents or comments name is there.
+for name in $(
+        { cat $(git ls-files '*.md')
+          git ls-files '*.c' '*.h' | xargs awk '/\/\*/ {c = 1} c {print} /\*\// {c = 0}'
+        } | grep -oE '\b(common|proto|net|namenode|datanode|client|cluster|cli|fuse|exec|tests|docs|examples|packaging)/[A-Za-z0-9_/.-]*[A-Za-z0-9_]\.(c|h|md|sh|py|proto|map|bash)\b' | sort -u); do
+        [ -e "$name" ] || bad "$name is named and does not exist"
+done
+
 exit $fail
