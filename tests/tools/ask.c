@@ -4,6 +4,7 @@
  *   ask CONF digest       state digest over all tables, and the journal's index
  *   ask CONF checkpoint   take one now; prints its index
  *   ask CONF stats        "under_replicated N missing N corrupt N pending_deletion N"
+ *   ask CONF recover PATH end its writer's lease; prints "closed", or "open" while that goes on
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,16 @@ static int stats(struct bdfs *fs, struct bdfs_err *err)
         return 0;
 }
 
+static int recover(struct bdfs *fs, const char *path, struct bdfs_err *err)
+{
+        bool closed;
+
+        if (bdfs_recover_lease(fs, path, &closed, err) != BDFS_OK)
+                return 1;
+        (void)puts(closed ? "closed" : "open");
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct bdfs_options options = {.conf = argc > 1 ? argv[1] : NULL, .timeout_ms = 120000};
@@ -63,8 +74,8 @@ int main(int argc, char **argv)
         struct bdfs *fs;
         int rc = 2;
 
-        if (argc != 3) {
-                (void)fprintf(stderr, "usage: ask CONF digest|checkpoint|stats\n");
+        if (argc < 3 || argc != 3 + (strcmp(argv[2], "recover") == 0)) {
+                (void)fprintf(stderr, "usage: ask CONF digest|checkpoint|stats|recover PATH\n");
                 return 2;
         }
         if (bdfs_connect(&fs, &options, &err) != BDFS_OK) {
@@ -77,6 +88,8 @@ int main(int argc, char **argv)
                 rc = checkpoint(fs, &err);
         else if (strcmp(argv[2], "stats") == 0)
                 rc = stats(fs, &err);
+        else if (strcmp(argv[2], "recover") == 0)
+                rc = recover(fs, argv[3], &err);
         if (rc == 1)
                 (void)fprintf(stderr, "ask: %s\n", err.text);
         bdfs_disconnect(fs);
