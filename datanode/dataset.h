@@ -83,6 +83,8 @@ enum bdfs_status dataset_delete(struct dataset *ds, uint64_t block, uint64_t sta
 /* Interrupt the writer, verify, make it RECOVERING, report (also what is finalized or absent). */
 enum bdfs_status dataset_stop(struct dataset *ds, uint64_t block, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* Seal what was stopped, at @length. What is sealed already is never cut: at another length it
+ * stays as it is, is reported once more, and the answer is INVALID. */
 enum bdfs_status dataset_cut(struct dataset *ds, uint64_t block, uint64_t stamp, uint64_t new_stamp,
                              uint64_t length, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Read a finalized replica whole, and report it when @report or when it is corrupt. */

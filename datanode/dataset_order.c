@@ -160,6 +160,8 @@ static enum bdfs_status cut(struct dataset *ds, struct replica *r, uint64_t new_
                 dataset_corrupt(ds, r->block, err);
         else if (rc == BDFS_IO)
                 (void)dataset_check(ds, r->volume, err);
+        else if (rc == BDFS_INVALID)
+                report_again(ds, r->block); /* whoever ordered it believes something else */
         return rc;
 }
 

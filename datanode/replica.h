@@ -121,7 +121,7 @@ enum bdfs_status replica_verify(struct replica *r, replica_pace *pace, void *arg
 /* Verify a replica that has no writer, make it RECOVERING at the verified length, and sync. */
 enum bdfs_status replica_recover(struct replica *r, uint64_t *ret_length, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-/* Cut a RECOVERING replica (or a sealed one: of a file that is recovered some nodes may have been
- * done) to @length, give it @stamp, seal and sync. INVALID: it is shorter. */
+/* Cut a RECOVERING replica to @length, give it @stamp, seal and sync; one that is sealed already
+ * gets the stamp and is never cut. INVALID: it is shorter, or sealed at another length. */
 enum bdfs_status replica_cut(struct replica *r, uint64_t stamp, uint64_t length,
                              struct bdfs_err *err) BDFS_MUST_CHECK;

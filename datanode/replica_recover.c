@@ -215,11 +215,18 @@ static enum bdfs_status cut(struct replica *r, uint64_t stamp, uint64_t length,
         struct replica_state next = r->state;
         enum bdfs_status rc;
 
-        if ((next.state != REPLICA_FILE_RECOVERING && next.state != REPLICA_FILE_FINALIZED) ||
-            length > next.length)
+        if (next.state != REPLICA_FILE_RECOVERING && next.state != REPLICA_FILE_FINALIZED)
                 return bdfs_fail(err, BDFS_INVALID, "block %" PRIu64 " is not to be sealed at %"
                                  PRIu64 ": state %d, %" PRIu64 " bytes", next.block, length,
                                  (int)next.state, next.length);
+        if (next.state == REPLICA_FILE_FINALIZED && length != next.length)
+                return bdfs_fail(err, BDFS_INVALID, "block %" PRIu64 " is sealed at %" PRIu64
+                                 " bytes and stays so: it is not to become %" PRIu64, next.block,
+                                 next.length, length);
+        if (length > next.length)
+                return bdfs_fail(err, BDFS_INVALID, "block %" PRIu64 " is not to be sealed at %"
+                                 PRIu64 ": only %" PRIu64 " bytes verify", next.block, length,
+                                 next.length);
         rc = tail_for(r, length, &next.tail, err);
         if (rc != BDFS_OK)
                 return rc;

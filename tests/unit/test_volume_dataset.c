@@ -198,6 +198,44 @@ static void more_replicas_than_are_kept_open(void **state)
         free(data);
 }
 
+/* Two decisions about one file under one stamp: the second one finds it sealed. */
+static void a_sealed_replica_is_never_cut(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = bytes_of(200000);
+        struct report_position before, after;
+        struct replica_entry e;
+        struct dataset *ds;
+        struct bdfs_err err;
+        struct made m;
+
+        must(dataset_open(&ds, &f->config, &err), &err);
+        m = make(ds, 1);
+        assert_int_equal(add(&m, 0, data, 200000), BDFS_OK);
+        must(dataset_flush(ds, m.r, m.w, &err), &err);
+        dataset_end(ds, m.r, m.w, false);
+        must(dataset_stop(ds, 1, &err), &err);
+        must(dataset_cut(ds, 1, 1001, 2000, 180000, &err), &err);
+        report_log_position(dataset_log(ds), &before);
+        assert_int_equal(dataset_cut(ds, 1, 1001, 2000, 100000, &err), BDFS_INVALID);
+        assert_int_equal(dataset_cut(ds, 1, 2000, 3000, 100000, &err), BDFS_INVALID);
+        assert_int_equal(dataset_cut(ds, 1, 2000, 3000, 190000, &err), BDFS_INVALID);
+        assert_true(dataset_find(ds, 1, &e));
+        assert_int_equal(e.length, 180000);
+        assert_int_equal(e.stamp, 2000);
+        assert_int_equal(read_back(ds, 1, data, 180000), BDFS_OK);
+        report_log_position(dataset_log(ds), &after); /* each time it says what it has */
+        assert_int_equal(after.next, before.next + 3);
+        must(dataset_cut(ds, 1, 2000, 3000, 180000, &err), &err); /* a new stamp is no cut */
+        assert_true(dataset_find(ds, 1, &e));
+        assert_int_equal(e.stamp, 3000);
+        dataset_close(ds);
+        must(dataset_open(&ds, &f->config, &err), &err);
+        assert_int_equal(read_back(ds, 1, data, 180000), BDFS_OK);
+        dataset_close(ds);
+        free(data);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -208,6 +246,7 @@ int main(void)
                 T(verification_tells_decay_from_health),
                 T(deletion_spares_later_stamps_and_interrupts_readers_not),
                 T(more_replicas_than_are_kept_open),
+                T(a_sealed_replica_is_never_cut),
         };
 
         log_open("test_volume_dataset", LOG_LEVEL_ERROR);
