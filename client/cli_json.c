@@ -22,17 +22,16 @@ static void encode(const unsigned char from[3], size_t n, char to[4])
 }
 
 /* For bytes that are no UTF-8: what can be read of them, and all of them. */
-static void add_bytes(json_t *object, const char *key, const char *text)
+static void add_bytes(json_t *object, const char *key, const char *text, size_t n)
 {
         char other[80], four[4];
         struct buf readable, all;
-        size_t n = strlen(text);
 
         buf_init(&readable, 0);
         buf_init(&all, 0);
-        for (const char *c = text; *c != '\0'; c++) {
-                if ((unsigned char)*c < 0x80)
-                        buf_u8(&readable, (uint8_t)*c);
+        for (size_t i = 0; i < n; i++) {
+                if ((unsigned char)text[i] < 0x80)
+                        buf_u8(&readable, (uint8_t)text[i]);
                 else
                         buf_add(&readable, "\xef\xbf\xbd", 3);
         }
@@ -40,25 +39,33 @@ static void add_bytes(json_t *object, const char *key, const char *text)
                 encode((const unsigned char *)text + i, n - i < 3 ? n - i : 3, four);
                 buf_add(&all, four, 4);
         }
-        buf_u8(&readable, 0);
         buf_u8(&all, 0);
         (void)snprintf(other, sizeof(other), "%s_base64", key);
         if (!readable.bad && !all.bad) {
-                (void)json_object_set_new(object, key, json_string((const char *)readable.data));
+                (void)json_object_set_new(object, key, json_stringn((const char *)readable.data,
+                                                                      readable.n));
                 (void)json_object_set_new(object, other, json_string((const char *)all.data));
         }
         buf_fini(&readable);
         buf_fini(&all);
 }
 
-void cli_json_text(json_t *object, const char *key, const char *text)
+void cli_json_text_n(json_t *object, const char *key, const char *text, size_t n)
 {
-        json_t *s = text == NULL ? json_null() : json_string(text);
+        json_t *s = json_stringn(text, n);
 
         if (s != NULL)
                 (void)json_object_set_new(object, key, s);
         else
-                add_bytes(object, key, text);
+                add_bytes(object, key, text, n);
+}
+
+void cli_json_text(json_t *object, const char *key, const char *text)
+{
+        if (text != NULL)
+                cli_json_text_n(object, key, text, strlen(text));
+        else
+                (void)json_object_set_new(object, key, json_null());
 }
 
 void cli_json_number(json_t *object, const char *key, uint64_t value)

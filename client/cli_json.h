@@ -20,6 +20,8 @@ void cli_json_end(struct cli *cli);   /* ] */
 void cli_json_one(struct cli *cli, json_t *value);
 
 void cli_json_text(json_t *object, const char *key, const char *text);
+/* The same for @n bytes, whatever they are. */
+void cli_json_text_n(json_t *object, const char *key, const char *text, size_t n);
 void cli_json_number(json_t *object, const char *key, uint64_t value);
 void cli_json_bool(json_t *object, const char *key, bool value);
 /* "path" and everything that stat knows. */

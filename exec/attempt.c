@@ -55,7 +55,7 @@ static enum bdfs_status took(void *arg, size_t n, struct bdfs_err *err)
                 (void)run_fail(r, reason_to_keep(r, err), err);
                 return err->status;
         }
-        atomic_store(&r->at->counts.records_out, r->sink.cut.records);
+        atomic_store(&r->at->counts.records_out, r->sink.count.records);
         if (r->sink.collect == NULL)
                 atomic_store(&r->at->counts.bytes_out, r->sink.bytes);
         return BDFS_OK;
@@ -150,7 +150,7 @@ bool run_finish_file(struct run *r)
 
         if (sink_finish(&r->sink, &err) != BDFS_OK)
                 return run_fail(r, BDFS__ATTEMPT_REASON__REASON_OUTPUT, &err);
-        atomic_store(&r->at->counts.records_out, r->sink.cut.records);
+        atomic_store(&r->at->counts.records_out, r->sink.count.records);
         atomic_store(&r->at->counts.bytes_out, r->sink.bytes);
         return true;
 }

@@ -60,7 +60,7 @@ static bool map_to_segments(struct run *r)
                 ok = run_fail(r, err.status == BDFS_NO_SPACE ? BDFS__ATTEMPT_REASON__REASON_SCRATCH
                                                              : BDFS__ATTEMPT_REASON__REASON_AGENT,
                               &err);
-        atomic_store(&r->at->counts.records_out, r->sink.cut.records);
+        atomic_store(&r->at->counts.records_out, r->sink.count.records);
         atomic_store(&r->at->counts.bytes_out, bytes);
         sink_fini(&r->sink);
         collect_free(c);

@@ -11,7 +11,6 @@
 
 #define REMOTE_BYTES ((size_t)512 * 1024)
 #define GRID 512             /* what lies between is sent whole, for its checksum */
-#define MARK_BYTES 3         /* the first piece of a file is at least that long (exec/record.h) */
 
 struct input {
         const struct input_place *place;
@@ -27,7 +26,6 @@ struct input {
         struct bdfs_file *remote;   /* NULL: not needed yet */
         uint8_t *buffer;            /* of remote reads */
         uint64_t tail_bytes;        /* read past the end */
-        bool ended;
 };
 
 static enum bdfs_status changed(const struct input *in, struct bdfs_err *err)
@@ -202,16 +200,12 @@ static enum bdfs_status read_bytes(struct input *in, uint8_t **ret, size_t *ret_
         if (own >= 0) {
                 enum bdfs_status rc = read_local(in, b, at, few, ret, ret_n, err);
 
-                if (rc == BDFS_OK && (at > 0 || *ret_n >= MARK_BYTES ||
-                                      *ret_n == in->spec->file_length))
+                if (rc == BDFS_OK)
                         return BDFS_OK;
                 if (rc == BDFS_CORRUPT)
                         locate_report_corrupt(in->place->fs, b, (size_t)own);
-                if (rc != BDFS_OK)
-                        in->not_local = b->offset;
+                in->not_local = b->offset;
         }
-        if (at == 0 && b->b->numbytes < MARK_BYTES)
-                return read_remote(in, at, true, MARK_BYTES, ret, ret_n, err);
         return read_remote(in, at, few, remote_bytes(in, b, at, few), ret, ret_n, err);
 }
 
@@ -273,14 +267,13 @@ enum bdfs_status input_next(struct input *in, const uint8_t **ret, size_t *ret_n
                 *ret_n = got.n;
                 return BDFS_OK;
         }
-        *ret = (const uint8_t *)"\n";
-        *ret_n = !in->ended && record_window_end(w) ? 1 : 0;
-        in->ended = true;
+        (void)record_count_end(&w->count); /* once, whoever asks again */
+        *ret_n = 0;
         return BDFS_OK;
 }
 
 void input_counted(const struct input *in, struct input_count *ret)
 {
         *ret = in->count;
-        ret->records = in->window.cut.records;
+        ret->records = in->window.count.records;
 }

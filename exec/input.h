@@ -1,6 +1,6 @@
 /*
- * input.h - the records of one split, as a task is given them: verified bytes, each record ended
- * by one LF (exec/record.h).
+ * input.h - the records of one split, as a task is given them: verified bytes, unaltered
+ * (exec/record.h).
  *
  * Blocks that this machine's datanode holds are read from it (exec/local_read.h); what it cannot
  * give, or gives with wrong checksums, comes from another replica through libbdfs, from the byte

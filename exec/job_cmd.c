@@ -290,7 +290,6 @@ struct show_logs {
 static void show_log(void *arg, const struct job_log *l)
 {
         const struct show_logs *s = arg;
-        AUTO_FREE char *text = NULL;
         json_t *row;
 
         if (!s->cli->json) {
@@ -302,11 +301,10 @@ static void show_log(void *arg, const struct job_log *l)
                 return;
         }
         row = json_object();
-        text = strndup(l->text_n == 0 ? "" : l->text, l->text_n);
         cli_json_text(row, "attempt", l->attempt);
         cli_json_text(row, "node", l->node);
         cli_json_number(row, "bytes", l->bytes);
-        cli_json_text(row, "text", text);
+        cli_json_text_n(row, "text", l->text_n == 0 ? "" : l->text, l->text_n);
         cli_json_add(s->cli, row);
 }
 

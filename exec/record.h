@@ -1,17 +1,17 @@
 /*
- * record.h - what a record is: bytes up to LF, CR or CRLF, or to the end of the file. A lone CR
- * ends a record too; an empty line is a record; a missing last end is fine.
+ * record.h - what a record is: bytes up to and including a LF, or to the end of the file. Nothing
+ * else ends one, and nothing is altered: CR, NUL and a byte-order mark are bytes like others, and
+ * a missing last LF stays missing. An empty line is a record.
  *
- * struct record_cutter turns any of the ends into LF, in a stream of pieces: what a task is given,
- * and what is kept of what it wrote.
+ * (Hadoop's text rule, by which CR and CRLF end records too, is part of streaming's contract and
+ * comes with the commands that keep that contract; there are none yet.)
  *
- * struct record_window does the same for a part [start, end) of a file, by Hadoop's rule: a part
+ * struct record_window gives the bytes of a part [start, end) of a file, by Hadoop's rule: a part
  * with start > 0 drops everything up to and including the first record end after start, and every
  * part reads on while the next record begins at or before its end. So the parts of a file, in
- * order, give the file's records: none lost, none twice, wherever the cuts are. A UTF-8 byte-order
- * mark at the start of the file is dropped.
+ * order, give the file's bytes: none lost, none twice, wherever the cuts are.
  *
- * Owner:   the caller's structs; data is changed in place and stays the caller's.
+ * Owner:   the caller's structs and data.
  * Threads: pure functions.
  */
 #pragma once
@@ -20,19 +20,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct record_cutter {          /* zero-filled is the start of a stream */
+struct record_count {           /* zero-filled is the start of a stream */
         uint64_t records;       /* ended so far */
-        bool after_cr;          /* a LF that comes next belongs to the end before it */
         bool open;              /* bytes of a record that has not ended */
 };
 
-/* Cut @n bytes in place; returns how many there are now. */
-size_t record_cut(struct record_cutter *c, uint8_t *data, size_t n);
-/* At the end of the stream: true when a LF is to be added for the last record. */
-bool record_cut_end(struct record_cutter *c);
+/* The next @n bytes of the stream. */
+void record_count(struct record_count *c, const uint8_t *data, size_t n);
+/* At the end of the stream: counts the last record, and is true, when no LF ended it. */
+bool record_count_end(struct record_count *c);
 
 struct record_window {
-        struct record_cutter cut;
+        struct record_count count;
         uint64_t start, end;
         uint64_t at;            /* offset in the file of the byte that is wanted next */
         bool skipping;          /* before the first record end after start */
@@ -42,13 +41,10 @@ struct record_window {
 void record_window_init(struct record_window *w, uint64_t start, uint64_t end);
 
 struct record_bytes {
-        uint8_t *data;
+        const uint8_t *data;
         size_t n;
 };
-/* The next @n bytes of the file, from w->at on; *ret lies inside of @data. The first piece of a
- * file has at least three bytes, or is the whole file. Past the end only the rest of one record
- * is taken: give little, until w->done or the file ends. */
-void record_window_take(struct record_window *w, uint8_t *data, size_t n,
+/* The next @n bytes of the file, from w->at on; *ret: those of them that belong to the part. Past
+ * the end only the rest of one record is taken: give little, until w->done or the file ends. */
+void record_window_take(struct record_window *w, const uint8_t *data, size_t n,
                         struct record_bytes *ret);
-/* At the end of the window or of the file: as record_cut_end(). */
-bool record_window_end(struct record_window *w);

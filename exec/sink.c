@@ -25,7 +25,7 @@ enum bdfs_status sink_room(struct sink *s, uint8_t **ret, size_t *ret_n, struct 
                 if (s->n > SEGMENT_RECORD_MAX)
                         return bdfs_fail(err, BDFS_LIMIT, "a line of more than 1 GiB, after record "
                                          "%llu of the task's output",
-                                         (unsigned long long)s->cut.records);
+                                         (unsigned long long)s->count.records);
                 if (more == NULL)
                         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a line of %zu bytes",
                                          s->n);
@@ -67,28 +67,25 @@ static enum bdfs_status open_file(struct sink *s, struct bdfs_err *err)
 
 enum bdfs_status sink_took(struct sink *s, size_t n, struct bdfs_err *err)
 {
-        n = record_cut(&s->cut, s->buffer + s->n, n);
+        record_count(&s->count, s->buffer + s->n, n);
         s->bytes += n;
         if (s->collect != NULL) {
                 s->n += n;
                 return take_lines(s, n, err);
         }
-        if (n > 0 &&
-            (open_file(s, err) != BDFS_OK || bdfs_write(s->file, s->buffer, n, err) != BDFS_OK))
+        if (open_file(s, err) != BDFS_OK || bdfs_write(s->file, s->buffer, n, err) != BDFS_OK)
                 return err->status;
         return BDFS_OK;
 }
 
 enum bdfs_status sink_finish(struct sink *s, struct bdfs_err *err)
 {
-        bool open = record_cut_end(&s->cut);
+        bool open = record_count_end(&s->count);
         struct bdfs_file *f;
 
-        s->bytes += open;
         if (s->collect != NULL)
                 return open ? collect_line(s->collect, s->buffer, s->n, err) : BDFS_OK;
-        if (open_file(s, err) != BDFS_OK ||
-            (open && bdfs_write(s->file, "\n", 1, err) != BDFS_OK))
+        if (open_file(s, err) != BDFS_OK)
                 return err->status;
         f = s->file;
         s->file = NULL;

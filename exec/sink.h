@@ -1,6 +1,7 @@
 /*
- * sink.h - where the standard output of a task goes: cut into records (exec/record.h), either into
- * a file of the cluster, or line by line to be sorted.
+ * sink.h - where the standard output of a task goes: as it is into a file of the cluster, or
+ * record by record (exec/record.h) to be sorted. There a last record without LF counts as one that
+ * has it: reducers are given lines, and it may come to stand before another.
  *
  * Owner:   the caller's; it borrows what it is made of.
  * Threads: one.
@@ -13,7 +14,7 @@
 #include "exec/record.h"
 
 struct sink {
-        struct record_cutter cut;
+        struct record_count count;
         uint8_t *buffer;
         size_t n, room;         /* bytes of a line that has not ended */
         uint64_t bytes;         /* gone out, or in */
