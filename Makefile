@@ -11,7 +11,7 @@ MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 Q := $(if $(V),,@)
 
-PKGS := libprotobuf-c lmdb liblz4 libisal inih jansson openssl
+PKGS := libprotobuf-c lmdb liblz4 libisal inih jansson openssl zlib libzstd liblzma
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu17 -D_GNU_SOURCE -I. -I$(O)/gen -MMD -MP \
         -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -33,7 +33,7 @@ override CFLAGS += -fsanitize=thread
 override LDFLAGS += -fsanitize=thread
 endif
 override LDFLAGS += -pie
-LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread
+LDLIBS = $(shell pkg-config --libs $(PKGS)) -lbz2 -lpthread
 
 PROTO := $(wildcard proto/*.proto)
 GEN_C := $(PROTO:%.proto=$(O)/gen/%.pb-c.c)

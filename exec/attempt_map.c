@@ -92,6 +92,14 @@ bool attempt_map(struct run *r)
         struct bdfs_err err;
         bool ok;
 
+        if (q->codec != NULL) {
+                spec.format = decode_by_name(q->codec);
+                if (spec.format == DECODE_NONE) {
+                        (void)bdfs_fail(&err, BDFS_UNSUPPORTED, "%s: this agent does not know the "
+                                        "codec %s", q->path, q->codec);
+                        return run_fail(r, BDFS__ATTEMPT_REASON__REASON_AGENT, &err);
+                }
+        }
         if (input_open(&in, &place, &spec, &err) != BDFS_OK)
                 return run_fail(r, input_reason(err.status), &err);
         r->source = in;

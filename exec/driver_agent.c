@@ -364,6 +364,8 @@ static bool add_input(const struct driver *d, uint32_t map, struct start_request
                 r->pieces_list[i] = &r->pieces[i];
         }
         r->input.path = f->path;
+        if (f->format != DECODE_NONE)
+                r->input.codec = (char *)(uintptr_t)decode_name(f->format);
         r->input.inode = f->inode;
         r->input.file_length = f->length;
         r->input.start = m->split.start;

@@ -111,6 +111,8 @@ static enum bdfs_status add_splits(struct driver *d, uint32_t file, uint64_t blo
         const struct job_file *f = &d->files[file];
         size_t at = 0;
 
+        if (f->format != DECODE_NONE) /* it cannot be entered anywhere but at its start */
+                block_size = UINT64_MAX;
         do {
                 struct job_map *m;
 
@@ -167,6 +169,7 @@ static enum bdfs_status add_file(struct driver *d, const char *path, uint64_t bl
         r = (const Bdfs__FileInfoResponse *)m;
         f->inode = r->inode;
         f->length = r->length;
+        f->format = decode_by_suffix(path);
         d->bytes_all += r->length;
         rc = r->open ? bdfs_fail(err, BDFS_FAILED, "input %s is being written", path)
                      : take_pieces(d, r, f, err);

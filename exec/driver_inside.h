@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "client/decode.h"
 #include "client/fs.h"
 #include "exec/driver.h"
 #include "exec/split.h"
@@ -20,6 +21,7 @@ struct job_file {
         uint64_t inode, length;
         struct split_piece *pieces;
         size_t pieces_n;
+        enum decode_format format; /* by the suffix of its name */
 };
 
 struct job_map {

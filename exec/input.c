@@ -26,6 +26,7 @@ struct input {
         struct bdfs_file *remote;   /* NULL: not needed yet */
         uint8_t *buffer;            /* of remote reads */
         uint64_t tail_bytes;        /* read past the end */
+        struct decode *decode;      /* NULL: the bytes are what they are */
 };
 
 static enum bdfs_status changed(const struct input *in, struct bdfs_err *err)
@@ -211,6 +212,47 @@ static enum bdfs_status read_bytes(struct input *in, uint8_t **ret, size_t *ret_
 
 /* ---- records ------------------------------------------------------------------------------ */
 
+/* The bytes of a compressed file, one after the other. */
+static enum bdfs_status next_compressed(void *arg, const uint8_t **ret, size_t *ret_n,
+                                        struct bdfs_err *err)
+{
+        struct input *in = arg;
+        uint8_t *data;
+
+        *ret_n = 0;
+        if (in->window.at >= in->spec->file_length)
+                return BDFS_OK;
+        if (read_bytes(in, &data, ret_n, err) != BDFS_OK)
+                return err->status;
+        in->count.bytes += *ret_n;
+        in->window.at += *ret_n;
+        *ret = data;
+        return BDFS_OK;
+}
+
+static enum bdfs_status next_decoded(struct input *in, const uint8_t **ret, size_t *ret_n,
+                                     struct bdfs_err *err)
+{
+        if (decode_next(in->decode, ret, ret_n, err) != BDFS_OK)
+                return err->status;
+        record_count(&in->window.count, *ret, *ret_n);
+        if (*ret_n == 0)
+                (void)record_count_end(&in->window.count);
+        return BDFS_OK;
+}
+
+static enum bdfs_status start_decoding(struct input *in, struct bdfs_err *err)
+{
+        const struct input_spec *s = in->spec;
+
+        if (s->format == DECODE_NONE)
+                return BDFS_OK;
+        if (s->start != 0 || s->length != s->file_length)
+                return bdfs_fail(err, BDFS_INVALID, "%s: a part of a compressed file is no input",
+                                 s->path);
+        return decode_new(&in->decode, s->format, s->path, next_compressed, in, err);
+}
+
 enum bdfs_status input_open(struct input **ret, const struct input_place *place,
                             const struct input_spec *spec, struct bdfs_err *err)
 {
@@ -225,7 +267,8 @@ enum bdfs_status input_open(struct input **ret, const struct input_place *place,
                        spec->inode);
         record_window_init(&in->window, spec->start, spec->start + spec->length);
         /* and what comes behind the split: the rest of its last record */
-        if (fetch_map(in, spec->start, spec->length + 1, err) != BDFS_OK) {
+        if (start_decoding(in, err) != BDFS_OK ||
+            fetch_map(in, spec->start, spec->length + 1, err) != BDFS_OK) {
                 input_close(in);
                 return err->status;
         }
@@ -239,6 +282,7 @@ void input_close(struct input *in)
 
         if (in == NULL)
                 return;
+        decode_free(in->decode);
         local_read_close(in->local);
         if (in->remote != NULL)
                 BDFS_IGNORE(bdfs_close(in->remote, &err)); /* only read */
@@ -252,6 +296,8 @@ enum bdfs_status input_next(struct input *in, const uint8_t **ret, size_t *ret_n
 {
         struct record_window *w = &in->window;
 
+        if (in->decode != NULL)
+                return next_decoded(in, ret, ret_n, err);
         while (!w->done && w->at < in->spec->file_length) {
                 struct record_bytes got;
                 uint8_t *data;

@@ -12,10 +12,14 @@
  *
  * Owner:   the caller's; it borrows spec and place.
  * Threads: one.
- * Errors:  STALE_GENSTAMP: the input changed; CORRUPT: no replica is good; those of libbdfs.
+ * A compressed file is one split; what it stands for is given (client/decode.h).
+ *
+ * Errors:  STALE_GENSTAMP: the input changed; CORRUPT: no replica is good, or compressed data is
+ *          damaged or cut short; those of libbdfs.
  */
 #pragma once
 
+#include "client/decode.h"
 #include "client/fs.h"
 
 struct input_piece {
@@ -28,6 +32,7 @@ struct input_spec {
         uint64_t start, length;       /* of the split */
         const struct input_piece *pieces;
         size_t pieces_n;
+        enum decode_format format;    /* of a split that is the whole file; else DECODE_NONE */
 };
 
 struct input_place {                  /* where we are */
