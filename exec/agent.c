@@ -1,5 +1,6 @@
 #include "exec/agent.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,14 @@ static enum bdfs_status start_threads(struct agent *a, struct bdfs_err *err)
         return os_thread_start(&a->reaper, "reaper", reap, a, err);
 }
 
+static enum bdfs_status check_shell(struct bdfs_err *err)
+{
+        if (access(TASK_BASH, X_OK) == 0)
+                return BDFS_OK;
+        return bdfs_fail_errno(err, errno, "%s, which runs the commands of jobs (install bash)",
+                               TASK_BASH);
+}
+
 enum bdfs_status agent_start(struct agent **ret, const struct agent_conf *conf,
                              struct task_launcher *launcher, struct bdfs_err *err)
 {
@@ -157,7 +166,7 @@ enum bdfs_status agent_start(struct agent **ret, const struct agent_conf *conf,
         a->is_root = os_own_uid() == 0;
         a->slots = count_slots(conf);
         os_random(&a->run, sizeof(a->run));
-        if (check_users(a, err) == BDFS_OK &&
+        if (check_shell(err) == BDFS_OK && check_users(a, err) == BDFS_OK &&
             scratch_open(&a->scratch, conf->scratch, a->is_root, err) == BDFS_OK &&
             identity_new(&a->identity, os_own_uid(), NULL, 0, err) == BDFS_OK &&
             start_server(a, err) == BDFS_OK && start_threads(a, err) == BDFS_OK) {

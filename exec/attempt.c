@@ -77,26 +77,47 @@ static bool cancelled(void *arg)
 
 /* ---- the command -------------------------------------------------------------------------- */
 
+static bool fail_signal(struct run *r, int signal)
+{
+        const char *name = sigabbrev_np(signal);
+        struct bdfs_err err;
+
+        (void)bdfs_fail(&err, BDFS_FAILED, "the command was killed by signal %s",
+                        name == NULL ? "?" : name);
+        return run_fail(r, BDFS__ATTEMPT_REASON__REASON_SIGNAL, &err);
+}
+
+/* What an exit code says beside its number; "": nothing. */
+static const char *code_means(const char *command, int code)
+{
+        if (code == 128 + SIGPIPE)
+                return ": a part of a pipe was ended by SIGPIPE, and what depended on the pipe was "
+                       "not run (with && or set -e); write `{ ...; } || [ $? -eq 141 ]` where "
+                       "that is meant";
+        if (code == 1 && strstr(command, "grep") != NULL)
+                return " (grep says 1 when no line matches; `grep ... || [ $? -eq 1 ]` takes "
+                       "that as success)";
+        return "";
+}
+
 static bool judge_end(struct run *r, const char *command, const struct task_end *end)
 {
         struct bdfs_err err;
 
-        if (end->signal != 0) {
-                (void)bdfs_fail(&err, BDFS_FAILED, "the command was killed by signal %s",
-                                sigabbrev_np(end->signal) == NULL ? "?"
-                                                                  : sigabbrev_np(end->signal));
-                return run_fail(r, BDFS__ATTEMPT_REASON__REASON_SIGNAL, &err);
-        }
+        if (end->signal != 0)
+                return fail_signal(r, end->signal);
         if (end->code == 126 || end->code == 127) {
                 attempt_explain_exec(r, command, end->code, &err);
                 return run_fail(r, BDFS__ATTEMPT_REASON__REASON_EXEC, &err);
         }
-        if (end->code != 0) {
-                (void)bdfs_fail(&err, BDFS_FAILED, "the command ended with exit code %d",
-                                end->code);
-                return run_fail(r, BDFS__ATTEMPT_REASON__REASON_EXIT, &err);
-        }
-        return true;
+        if (end->code == 0)
+                return true;
+        /* a shell's word for a command that a signal ended */
+        if (end->code > 128 && end->code != 128 + SIGPIPE && sigabbrev_np(end->code - 128) != NULL)
+                return fail_signal(r, end->code - 128);
+        (void)bdfs_fail(&err, BDFS_FAILED, "the command ended with exit code %d%s", end->code,
+                        code_means(command, end->code));
+        return run_fail(r, BDFS__ATTEMPT_REASON__REASON_EXIT, &err);
 }
 
 static bool start(struct run *r, const char *command, struct task *t)

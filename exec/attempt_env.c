@@ -91,7 +91,7 @@ char **attempt_env(const struct run *r)
         add(&e, "PATH", NULL, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         add(&e, "HOME", NULL, "%s", u->home);
         add(&e, "USER", "LOGNAME", "%s", u->name);
-        add(&e, "SHELL", NULL, "/bin/sh");
+        add(&e, "SHELL", NULL, TASK_BASH);
         add(&e, "TMPDIR", NULL, "%s/tmp", r->dir);
         add_task(&e, r);
         if (!e.bad)

@@ -1,6 +1,6 @@
 /*
- * task.h - one command run for somebody: `sh -c COMMAND` as a given user, in a directory of its
- * own, with three pipes and nothing else of ours.
+ * task.h - one command run for somebody: by bash with pipefail (exec/task_shell.h), as some user,
+ * in a directory of its own, with three pipes and nothing else of ours.
  *
  * Three processes. The launcher is forked from the agent before it has threads or sockets; it only
  * forks supervisors. A supervisor exists for one task: it is the subreaper of all that the task
@@ -23,6 +23,7 @@
 
 #include "common/err.h"
 
+#define TASK_BASH "/bin/bash"
 #define TASK_GROUPS_MAX 256
 #define TASK_SPEC_BYTES_MAX ((size_t)1 << 20) /* command and environment */
 

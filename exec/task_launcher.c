@@ -1,6 +1,6 @@
 /*
  * The processes between an agent and a command (exec/task.h): launcher, supervisor, and the command
- * itself until it runs /bin/sh. Each has one thread.
+ * itself until it runs bash. Each has one thread.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +20,7 @@
 
 #include "common/cleanup.h"
 #include "exec/task_inside.h"
+#include "exec/task_shell.h"
 
 /* ---- the command's own process ------------------------------------------------------------ */
 
@@ -88,7 +89,8 @@ static _Noreturn void run_command(const struct request *q, char *strings, const 
         for (int fd = 3; fd < fds[FD_CONTROL]; fd++)
                 (void)close(fd);
         (void)close_range((unsigned)fds[FD_CONTROL] + 1, ~0U, 0);
-        (void)execle("/bin/sh", "sh", "-c", command, (char *)NULL, env);
+        (void)execle(TASK_BASH, "bash", "-o", "pipefail", "-c", TASK_SHELL, "bash", command,
+                     (char *)NULL, env);
         give_up(fds[FD_CONTROL], STEP_EXEC);
 }
 

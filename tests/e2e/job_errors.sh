@@ -56,6 +56,12 @@ expect 1 'node 127.0.0.1:[0-9]*  attempt attempt_[0-9]*_[0-9]{4}_m_00000[0-9]_3'
         "$bdfs" job run -i /in/numbers -o /out -m 'false'
 refused 1 'cannot run `no-such.py`: no such command \(shipped: nothing\); did you forget --file' \
         -i /in/numbers -o /out -m 'no-such.py --fast'
+refused 1 'the command ended with exit code 3' -i /in/numbers -o /out -m 'cat | (exit 3) | cat'
+refused 1 'the command ended with exit code 1$' -i /in/numbers -o /out -m cat -r 'false | cat'
+refused 1 'exit code 1 \(grep says 1 when no line matches' -i /in/numbers -o /out -m 'grep none | cat'
+refused 1 'exit code 141: a part of a pipe was ended by SIGPIPE' -i /in/numbers -o /out \
+        -m 'yes | head -n 1 && echo more'
+refused 1 'killed by signal SEGV' -i /in/numbers -o /out -m 'sh -c "kill -SEGV \$\$"; exit $?'
 refused 1 'killed by signal SEGV' -i /in/numbers -o /out -m 'kill -SEGV $$'
 refused 1 'the command ended with exit code 7' -i /in/numbers -o /out -m cat -r 'exit 7' -n 3
 refused 1 'cannot run `nope`' -i /in/numbers -o /out/deep/below -m cat -r nope
@@ -68,7 +74,11 @@ refused 1 'cannot run' -i /in/numbers -o /out -m '/proc/self/status' --file "$wo
 "$bdfs" job run -i /in/numbers -o /out -m nothing-like-that 2>"$work/said"
 id=$(grep -o 'job_[0-9_]*' "$work/said" | head -n 1)
 "$bdfs" job logs "$id" >"$work/logs" || fail "job logs"
-grep -q 'nothing-like-that: not found' "$work/logs" || fail "the logs do not say it"
+grep -q 'nothing-like-that: command not found' "$work/logs" || fail "the logs do not say it"
+
+# A part of a pipe that was ended because the next one had enough has not failed.
+"$bdfs" --quiet job run -i /in/numbers -o /in/enough -m 'grep 9 | head -n 2' -r 'cat | head -n 3' || fail enough
+[ "$("$bdfs" cat '/in/enough/part-*' | wc -l)" -eq 3 ] || fail "enough: output"
 
 # Tasks that leave children behind, and tasks that hold their output open.
 "$bdfs" --quiet job run -i /in/numbers -o /in/kids \

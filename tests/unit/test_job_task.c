@@ -158,6 +158,81 @@ static void exit_codes_and_signals_are_told_apart(void **state)
         free(r);
 }
 
+struct judged {
+        const char *command;
+        int code;
+};
+
+static void ends_with(const struct judged *cases, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct run *r = run(cases[i].command, 100000);
+
+                assert_int_equal(r->rc, BDFS_OK);
+                if (r->task.code != cases[i].code)
+                        fail_msg("%d instead of %d from: %s", r->task.code, cases[i].code,
+                                 cases[i].command);
+                free(r);
+        }
+}
+
+static void a_failed_part_of_a_pipe_fails_the_task(void **state)
+{
+        static const struct judged cases[] = {
+                {"false | cat", 1},
+                {"cat | (exit 3) | cat", 3},
+                {"no-such-command-anywhere | cat", 127},
+                {"false | yes | head -n 1", 1},
+                {"! false | true", 0},
+                {"grep none-of-it | cat", 1},
+                {"grep none-of-it || [ $? -eq 1 ]", 0},
+                {"[[ -o pipefail ]]", 0},
+                {"[ -n \"$BASH_VERSION\" ] && diff <(echo a) <(echo a)", 0},
+        };
+
+        (void)state;
+        ends_with(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void a_part_that_sigpipe_ended_has_not_failed(void **state)
+{
+        static const struct judged cases[] = {
+                {"yes | head -n 1", 0},
+                {"cat >/dev/null; yes | head -n 1 | cat", 0},
+                {"true && yes | head -n 1", 0},
+                {"{ yes; } | head -n 1", 0},
+                {"f() { yes; }; f | head -n 1", 0},
+                {"for i in 1 2; do yes | head -n 1; done", 0},
+                {"while read -r x; do yes | head -n 1; done <<<'a'", 0},
+                {"if true; then yes | head -n 1; fi", 0},
+                {"yes | head -n 1; echo more", 0},
+                {"grep x <(yes x) | head -n 1", 0},
+        };
+
+        (void)state;
+        ends_with(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+/* Where 141 decided that something else was not run, success would hide that. */
+static void sigpipe_that_left_something_undone_is_a_failure(void **state)
+{
+        static const struct judged cases[] = {
+                {"yes | head -n 1 && echo more", 141},
+                {"yes | head -n 1; yes | head -n 1 && echo more", 141},
+                {"yes | head -n 1; { yes | head -n 1 && echo more; }", 141},
+                {"yes | head -n 1; f() { yes | head -n 1 && echo more; }; f", 141},
+                {"yes | head -n 1; eval 'yes | head -n 1 && echo more'", 141},
+                {"yes | head -n 1; (yes | head -n 1 && echo more)", 141},
+                {"set -e; yes | head -n 1; echo more", 141},
+                {"yes | sh -c 'kill -PIPE $$'", 141},
+                {"sh -c 'kill -PIPE $$'", 141},
+                {"exit 141", 141},
+        };
+
+        (void)state;
+        ends_with(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 static void the_environment_is_clean(void **state)
 {
         const char *ignored;
@@ -172,6 +247,7 @@ static void the_environment_is_clean(void **state)
         r->out[r->out_n] = '\0';
         assert_non_null(strstr((char *)r->out, "GREETING=hello\n"));
         assert_null(strstr((char *)r->out, "SECRET"));
+        assert_null(strstr((char *)r->out, "bdfs_"));
         assert_non_null(strstr((char *)r->out, "\n4\n")); /* 0, 1, 2, and ls's own */
         assert_non_null(strstr((char *)r->out, "0027\n0\nNoNewPrivs:\t1\n"));
         assert_non_null(strstr((char *)r->out, "SigBlk:\t0000000000000000\n"));
@@ -310,6 +386,9 @@ int main(void)
                 cmocka_unit_test(input_goes_in_and_output_comes_out),
                 cmocka_unit_test(a_task_may_write_first_and_never_read),
                 cmocka_unit_test(exit_codes_and_signals_are_told_apart),
+                cmocka_unit_test(a_failed_part_of_a_pipe_fails_the_task),
+                cmocka_unit_test(a_part_that_sigpipe_ended_has_not_failed),
+                cmocka_unit_test(sigpipe_that_left_something_undone_is_a_failure),
                 cmocka_unit_test(the_environment_is_clean),
                 cmocka_unit_test(it_runs_in_its_directory),
                 cmocka_unit_test(children_that_left_are_killed_with_it),
