@@ -11,7 +11,7 @@ static enum bdfs_status user_ok(const struct data_conn *c, const struct token *t
         struct identity *id = c->dn->identity;
         struct caller caller;
 
-        if (identity_may_forward(id, &c->peer))
+        if (identity_may_forward(id, &c->peer, t->user))
                 return BDFS_OK;
         if (identity_caller(id, &c->peer, NULL, &caller, err) != BDFS_OK)
                 return bdfs_fail(err, BDFS_TOKEN, "the peer is not known");

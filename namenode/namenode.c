@@ -25,19 +25,24 @@ static bool parse_hex(const char *hex, uint8_t ret[16])
         return true;
 }
 
-static size_t parse_gateways(const struct conf_list *list, uid_t ret[NAMENODE_GATEWAYS_MAX])
+static enum bdfs_status parse_gateways(const struct conf_list *list,
+                                       uid_t ret[NAMENODE_GATEWAYS_MAX], struct bdfs_err *err)
 {
-        size_t n = 0;
+        BDFS_ASSERT(list->n <= NAMENODE_GATEWAYS_MAX); /* the table of settings says so */
+        for (size_t i = 0; i < list->n; i++) {
+                char *end;
 
-        for (size_t i = 0; i < list->n && n < NAMENODE_GATEWAYS_MAX; i++)
-                ret[n++] = (uid_t)strtoul(list->items[i], NULL, 10);
-        return n;
+                ret[i] = (uid_t)strtoul(list->items[i], &end, 10);
+                if (end == list->items[i] || *end != '\0')
+                        return bdfs_fail(err, BDFS_INVALID, "gateways: %s is no uid",
+                                         list->items[i]);
+        }
+        return BDFS_OK;
 }
 
 static enum bdfs_status open_identity(struct namenode *nn, struct bdfs_err *err)
 {
         uid_t gateways[NAMENODE_GATEWAYS_MAX];
-        size_t n = parse_gateways(&nn->conf->gateways, gateways);
 
         if (!parse_hex(nn->conf->cluster, nn->cluster))
                 return bdfs_fail(err, BDFS_INVALID,
@@ -45,7 +50,12 @@ static enum bdfs_status open_identity(struct namenode *nn, struct bdfs_err *err)
         (void)snprintf(nn->pool, sizeof(nn->pool), "BP-%s", nn->conf->cluster);
         if (os_user_name(os_own_uid(), nn->owner, err) != BDFS_OK)
                 return bdfs_wrap(err, "the user that this namenode runs as has no name");
-        return identity_new(&nn->identity, os_own_uid(), gateways, n, err);
+        if (parse_gateways(&nn->conf->gateways, gateways, err) != BDFS_OK ||
+            identity_new(&nn->identity, os_own_uid(), gateways, nn->conf->gateways.n, err) !=
+                    BDFS_OK)
+                return err->status;
+        identity_set_supergroup(nn->identity, nn->conf->supergroup);
+        return BDFS_OK;
 }
 
 static enum bdfs_status open_storage(struct namenode *nn, struct bdfs_err *err)

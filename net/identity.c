@@ -30,6 +30,8 @@ struct identity {
         struct os_mutex lock;
         struct cache groups; /* guarded by: lock; key: user name */
         struct cache names;  /* guarded by: lock; key: uid in decimal */
+        struct cache uids;   /* guarded by: lock; key: user name; the uid in decimal, or none */
+        char supergroup[OS_NAME_BYTES]; /* "": none; set before there are callers */
 };
 
 static struct cached **cache_set(struct cache *c, const char *key)
@@ -145,23 +147,28 @@ void identity_free(struct identity *id)
                 return;
         cache_fini(&id->groups);
         cache_fini(&id->names);
+        cache_fini(&id->uids);
         os_mutex_fini(&id->lock);
         free(id);
 }
 
-static bool may_claim_any(const struct identity *id, uid_t uid)
+uid_t identity_owner(const struct identity *id)
 {
-        if (uid == 0)
-                return true;
+        return id->owner;
+}
+
+void identity_set_supergroup(struct identity *id, const char *group)
+{
+        BDFS_ASSERT(strlen(group) < sizeof(id->supergroup));
+        memcpy(id->supergroup, group, strlen(group) + 1);
+}
+
+static bool is_gateway(const struct identity *id, uid_t uid)
+{
         for (size_t i = 0; i < id->gateways_n; i++)
                 if (id->gateways[i] == uid)
                         return true;
         return false;
-}
-
-bool identity_may_forward(const struct identity *id, const struct os_peer *peer)
-{
-        return peer->known && (peer->uid == id->owner || may_claim_any(id, peer->uid));
 }
 
 static enum bdfs_status host_name(uid_t uid, char ret[OS_NAME_BYTES], struct bdfs_err *err)
@@ -220,6 +227,126 @@ static bool user_name_good(const char *name)
         return true;
 }
 
+/* ---- who may name whom -------------------------------------------------------------------- */
+
+static bool uids_find(struct identity *id, const char *name, bool *ret_known, uid_t *ret)
+{
+        const struct cached *hit;
+        AUTO_LOCK(&id->lock);
+
+        hit = cache_find(&id->uids, name, os_mono_ms());
+        if (hit == NULL)
+                return false;
+        *ret_known = hit->names_n == 1;
+        if (*ret_known)
+                *ret = (uid_t)strtoul(hit->text + strlen(name) + 1, NULL, 10);
+        return true;
+}
+
+/* The host's uid of @name; *ret_known false: it has no such user. */
+static enum bdfs_status name_uid(struct identity *id, const char *name, bool *ret_known,
+                                 uid_t *ret, struct bdfs_err *err)
+{
+        AUTO_FREE struct os_groups *one = NULL;
+        enum bdfs_status status;
+        gid_t gid;
+
+        if (uids_find(id, name, ret_known, ret))
+                return BDFS_OK;
+        status = os_user_id(name, ret, &gid, err);
+        if (status != BDFS_OK && status != BDFS_NOT_FOUND)
+                return bdfs_wrap(err, "looking up user %s", name);
+        *ret_known = status == BDFS_OK;
+        one = malloc(sizeof(*one));
+        if (one == NULL)
+                return BDFS_OK;
+        one->n = *ret_known ? 1 : 0;
+        if (*ret_known)
+                (void)snprintf(one->names[0], OS_NAME_BYTES, "%u", (unsigned)*ret);
+        AUTO_LOCK(&id->lock);
+        cache_put(&id->uids, name, one, os_mono_ms());
+        return BDFS_OK;
+}
+
+static bool in_supergroup(struct identity *id, const char *name)
+{
+        AUTO_FREE struct os_groups *groups = NULL;
+
+        if (id->supergroup[0] == '\0')
+                return false;
+        groups = malloc(sizeof(*groups));
+        if (groups == NULL)
+                return true; /* not known: as if it were */
+        identity_groups(id, name, groups);
+        for (size_t i = 0; i < groups->n; i++)
+                if (strcmp(groups->names[i], id->supergroup) == 0)
+                        return true;
+        return false;
+}
+
+/* Whether @name has, or might have, a superuser's rights. A name may have another uid's number
+ * behind it, and a uid several names: both are compared. */
+static enum bdfs_status check_no_superuser(struct identity *id, const char *name,
+                                           struct bdfs_err *err)
+{
+        char owner[OS_NAME_BYTES];
+        uid_t uid = 0;
+        bool known = false;
+        enum bdfs_status status = name_uid(id, name, &known, &uid, err);
+
+        if (status == BDFS_OK)
+                status = uid_name(id, id->owner, owner, err);
+        if (status != BDFS_OK)
+                return status;
+        if (strcmp(name, owner) == 0 || strcmp(name, "root") == 0 ||
+            (known && (uid == 0 || uid == id->owner)) || in_supergroup(id, name))
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "%s is a superuser, and a gateway may not name one", name);
+        return BDFS_OK;
+}
+
+/* @uid, whose own name is @real, acts as @name. */
+static enum bdfs_status check_claim(struct identity *id, uid_t uid, const char *real,
+                                    const char *name, struct bdfs_err *err)
+{
+        if (strcmp(name, real) == 0)
+                return BDFS_OK;
+        if (!user_name_good(name))
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "user %s (uid %u) claims a name that no user can have", real,
+                                 (unsigned)uid);
+        if (uid == 0)
+                return BDFS_OK;
+        if (!is_gateway(id, uid))
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "user %s (uid %u) may not act as user %s; only root and "
+                                 "configured gateways may", real, (unsigned)uid, name);
+        if (check_no_superuser(id, name, err) != BDFS_OK)
+                return bdfs_wrap(err, "user %s (uid %u)", real, (unsigned)uid);
+        return BDFS_OK;
+}
+
+bool identity_may_forward(struct identity *id, const struct os_peer *peer, const char *user)
+{
+        if (!peer->known)
+                return false;
+        if (peer->uid == 0 || peer->uid == id->owner)
+                return true;
+        return is_gateway(id, peer->uid) && check_no_superuser(id, user, NULL) == BDFS_OK;
+}
+
+enum bdfs_status identity_check_real(struct identity *id, const struct os_peer *peer,
+                                     const char *real, struct bdfs_err *err)
+{
+        char own[OS_NAME_BYTES];
+        enum bdfs_status status;
+
+        if (!peer->known)
+                return bdfs_fail(err, BDFS_PERMISSION, "the peer's owner is not known");
+        status = uid_name(id, peer->uid, own, err);
+        return status != BDFS_OK ? status : check_claim(id, peer->uid, own, real, err);
+}
+
 enum bdfs_status identity_caller(struct identity *id, const struct os_peer *peer,
                                  const char *claimed, struct caller *ret, struct bdfs_err *err)
 {
@@ -236,17 +363,9 @@ enum bdfs_status identity_caller(struct identity *id, const struct os_peer *peer
         c.uid = peer->uid;
         if (claimed == NULL || claimed[0] == '\0')
                 claimed = c.real;
-        if (strcmp(claimed, c.real) != 0) {
-                if (!user_name_good(claimed))
-                        return bdfs_fail(err, BDFS_PERMISSION,
-                                         "user %s (uid %u) claims a name that no user can have",
-                                         c.real, (unsigned)c.uid);
-                if (!may_claim_any(id, peer->uid))
-                        return bdfs_fail(err, BDFS_PERMISSION,
-                                         "user %s (uid %u) may not act as user %s; only root and "
-                                         "configured gateways may", c.real, (unsigned)c.uid,
-                                         claimed);
-        }
+        status = check_claim(id, peer->uid, c.real, claimed, err);
+        if (status != BDFS_OK)
+                return status;
         memcpy(c.user, claimed, strlen(claimed) + 1);
         c.is_owner = c.uid == id->owner && strcmp(c.user, c.real) == 0;
         *ret = c;

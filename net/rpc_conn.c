@@ -108,11 +108,24 @@ static void conn_refuse(struct rpc_conn *conn)
                 conn->hello_deadline_ms = soon_ms;
 }
 
+static enum bdfs_status conn_identify(struct rpc_conn *conn,
+                                      const Hadoop__UserInformationProto *info)
+{
+        struct identity *id = conn->server->config.identity;
+        const char *claimed = info == NULL ? NULL : info->effectiveuser;
+        const char *real = info == NULL ? NULL : info->realuser;
+
+        if (conn->server->config.ignore_claimed_user)
+                claimed = real = NULL;
+        if (real != NULL && real[0] != '\0' &&
+            identity_check_real(id, &conn->peer, real, &conn->refusal) != BDFS_OK)
+                return conn->refusal.status;
+        return identity_caller(id, &conn->peer, claimed, &conn->caller, &conn->refusal);
+}
+
 static bool conn_context(struct rpc_conn *conn, const struct ipc_request *r)
 {
-        const struct rpc_server_config *config = &conn->server->config;
         Hadoop__IpcConnectionContextProto *context;
-        const char *claimed = NULL;
         struct bdfs_err err;
 
         if (conn->has_caller || conn->refused || conn->expects_sasl)
@@ -123,10 +136,7 @@ static bool conn_context(struct rpc_conn *conn, const struct ipc_request *r)
         if (context == NULL)
                 return conn_fatal(conn, IPC_ID_CONTEXT, IPC_FATAL_DESERIALIZING_REQUEST,
                                   RPC_SERVER_EXCEPTION, err.text);
-        if (context->userinfo != NULL && !config->ignore_claimed_user)
-                claimed = context->userinfo->effectiveuser;
-        if (identity_caller(config->identity, &conn->peer, claimed, &conn->caller,
-                            &conn->refusal) == BDFS_OK)
+        if (conn_identify(conn, context->userinfo) == BDFS_OK)
                 conn->has_caller = true;
         else
                 conn_refuse(conn);

@@ -13,6 +13,7 @@
 #define BOB 1002
 #define GATE 1003
 #define NAMELESS 1999
+#define ADMIN 1004 /* in the supergroup */
 
 static struct {
         int64_t now_ms;
@@ -50,12 +51,34 @@ static enum bdfs_status fake_user_groups(const char *name, struct os_groups *ret
         if (strncmp(name, "stranger", 8) == 0)
                 return bdfs_fail(err, BDFS_NOT_FOUND, "no user %s", name);
         ret->n = 2;
-        (void)snprintf(ret->names[0], OS_NAME_BYTES, "%.200s", name);
+        (void)snprintf(ret->names[0], OS_NAME_BYTES, "%.200s",
+                       strcmp(name, "admin") == 0 ? "supergroup" : name);
         (void)snprintf(ret->names[1], OS_NAME_BYTES, "users-%lld", (long long)host.now_ms);
         return BDFS_OK;
 }
 
+/* "toor" is a second name of uid 0, "alice2" of the owner. */
+static enum bdfs_status fake_user_id(const char *name, uid_t *ret_uid, gid_t *ret_gid,
+                                     struct bdfs_err *err)
+{
+        static const struct {
+                const char *name;
+                uid_t uid;
+        } users[] = {{"root", 0},      {"toor", 0},     {"alice", ALICE}, {"alice2", ALICE},
+                     {"bob", BOB},     {"gate", GATE},  {"admin", ADMIN}};
+
+        if (host.host_fails)
+                return bdfs_fail(err, BDFS_IO, "name service is down");
+        for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
+                if (strcmp(users[i].name, name) == 0) {
+                        *ret_uid = *ret_gid = users[i].uid;
+                        return BDFS_OK;
+                }
+        return bdfs_fail(err, BDFS_NOT_FOUND, "no user %s", name);
+}
+
 #define os_mono_ms fake_mono_ms
+#define os_user_id fake_user_id
 #define os_user_name fake_user_name
 #define os_user_groups fake_user_groups
 #include "net/identity.c"
@@ -142,10 +165,60 @@ static void root_and_gateways_may_claim_any_name(void **state)
         assert_string_equal(c.user, "carol");
         assert_string_equal(c.real, "root");
         assert_false(c.is_owner);
-        assert_int_equal(ask(id, GATE, "alice", &c, &err), BDFS_OK);
-        assert_string_equal(c.user, "alice");
+        assert_int_equal(ask(id, GATE, "bob", &c, &err), BDFS_OK);
+        assert_string_equal(c.user, "bob");
         assert_string_equal(c.real, "gate");
         assert_false(c.is_owner);
+        identity_free(id);
+}
+
+static void a_gateway_may_not_name_a_superuser(void **state)
+{
+        static const char *const names[] = {"root", "toor", "alice", "alice2", "admin"};
+        struct identity *id = fresh(ALICE);
+        struct caller c;
+        struct bdfs_err err;
+
+        (void)state;
+        identity_set_supergroup(id, "supergroup");
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                assert_int_equal(ask(id, GATE, names[i], &c, &err), BDFS_PERMISSION);
+                assert_non_null(strstr(err.text, names[i]));
+                assert_non_null(strstr(err.text, "gate"));
+                assert_int_equal(ask(id, 0, names[i], &c, &err), BDFS_OK);
+        }
+        assert_int_equal(ask(id, GATE, "stranger", &c, &err), BDFS_OK); /* no user of this host */
+        host.host_fails = true; /* who it is cannot be known: refused */
+        assert_int_not_equal(ask(id, GATE, "bob", &c, &err), BDFS_OK);
+        identity_free(id);
+}
+
+static void a_gateway_forwards_no_token_of_a_superuser(void **state)
+{
+        struct identity *id = fresh(ALICE);
+        struct os_peer peer = {.known = true, .uid = GATE};
+
+        (void)state;
+        assert_true(identity_may_forward(id, &peer, "bob"));
+        assert_false(identity_may_forward(id, &peer, "root"));
+        assert_false(identity_may_forward(id, &peer, "alice"));
+        peer.uid = 0;
+        assert_true(identity_may_forward(id, &peer, "alice"));
+        identity_free(id);
+}
+
+static void the_real_user_of_a_proxy_is_who_asks(void **state)
+{
+        struct identity *id = fresh(ALICE);
+        struct os_peer peer = {.known = true, .uid = GATE};
+        struct bdfs_err err;
+
+        (void)state;
+        assert_int_equal(identity_check_real(id, &peer, "gate", &err), BDFS_OK);
+        assert_int_equal(identity_check_real(id, &peer, "root", &err), BDFS_PERMISSION);
+        peer.uid = BOB;
+        assert_int_equal(identity_check_real(id, &peer, "bob", &err), BDFS_OK);
+        assert_int_equal(identity_check_real(id, &peer, "alice", &err), BDFS_PERMISSION);
         identity_free(id);
 }
 
@@ -195,7 +268,7 @@ static void unknown_peer_is_refused(void **state)
         (void)state;
         assert_int_equal(identity_caller(id, &peer, "root", &c, &err), BDFS_PERMISSION);
         assert_int_equal(identity_caller(id, &peer, NULL, &c, &err), BDFS_PERMISSION);
-        assert_false(identity_may_forward(id, &peer));
+        assert_false(identity_may_forward(id, &peer, "bob"));
         assert_int_equal(host.name_calls, 0);
         identity_free(id);
 }
@@ -238,13 +311,13 @@ static void forwarding_is_for_root_owner_and_gateways(void **state)
         struct os_peer peer = {.known = true};
 
         (void)state;
-        assert_true(identity_may_forward(id, &peer));
+        assert_true(identity_may_forward(id, &peer, "bob"));
         peer.uid = ALICE;
-        assert_true(identity_may_forward(id, &peer));
+        assert_true(identity_may_forward(id, &peer, "bob"));
         peer.uid = GATE;
-        assert_true(identity_may_forward(id, &peer));
+        assert_true(identity_may_forward(id, &peer, "bob"));
         peer.uid = BOB;
-        assert_false(identity_may_forward(id, &peer));
+        assert_false(identity_may_forward(id, &peer, "bob"));
         identity_free(id);
 }
 
@@ -327,6 +400,9 @@ int main(void)
                 cmocka_unit_test(owner_may_not_claim_others),
                 cmocka_unit_test(no_claim_means_own_name),
                 cmocka_unit_test(root_and_gateways_may_claim_any_name),
+                cmocka_unit_test(a_gateway_may_not_name_a_superuser),
+                cmocka_unit_test(a_gateway_forwards_no_token_of_a_superuser),
+                cmocka_unit_test(the_real_user_of_a_proxy_is_who_asks),
                 cmocka_unit_test(owner_who_claims_another_name_is_not_the_owner),
                 cmocka_unit_test(names_no_user_can_have_are_refused),
                 cmocka_unit_test(unknown_peer_is_refused),
