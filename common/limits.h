@@ -69,6 +69,14 @@
 #define COMMIT_BATCH_MAX 1024
 #define COMMIT_QUEUE_MAX 8192
 #define DELETE_SLICE_MAX 1000                 /* inodes or blocks freed by one background record */
+#define FREE_SLICE_MAX 1000                   /* blocks freed, or forgotten, by one record */
+#define FREED_ROWS_MAX 4000000                /* freed blocks remembered, not more */
+#define FREED_KEEP_MS (30 * 86400000LL)       /* ... while some datanode stays away */
+#define FREED_SETTLE_MS (10 * 60000)          /* ... not less: names may come back */
+#define GRACE_EARLY_MS 2000                   /* between slices that are freed for want of space */
+#define GRACE_EARLY_SLICE 64                  /* blocks in one of them */
+#define SPACE_FLOOR_PERMILLE 20               /* of the capacity; with less the grace is over */
+#define SPACE_WAIT_MS 10000                   /* a writer waits so long for space that is freed */
 #define CHECKPOINT_JOURNAL_BYTES_MIN (256 * MIB)
 #define REPORT_PAGE_MAX 10000                 /* replicas in one page of a full report */
 #define REPORT_LOG_MAX 1000000                /* changes a datanode remembers */

@@ -54,6 +54,7 @@ void apply_batch_reset(struct apply_batch *b)
 {
         totals_clear(b->totals);
         b->freed.n = 0;
+        b->freed.retired_bytes = 0;
         b->loaded = b->counters_changed = false;
 }
 
@@ -61,6 +62,8 @@ enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct 
 {
         enum bdfs_status rc = totals_flush(t, b->totals, err);
 
+        if (rc == BDFS_OK)
+                rc = grace_flush(t, &b->freed, err);
         if (rc != BDFS_OK || !b->counters_changed)
                 return rc;
         rc = table_put_counters(t, &b->counters, err);
@@ -141,6 +144,8 @@ enum bdfs_status apply_record(struct store_txn *t, struct apply_batch *b,
         struct bdfs_err own;
         enum bdfs_status rc;
 
+        b->freed.now_ms = record->time_ms;
+        b->freed.at_once = false;
         a.result = malloc(sizeof(*a.result));
         if (a.result == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "result of a record");

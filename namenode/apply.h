@@ -32,7 +32,7 @@ enum bdfs_status apply_record(struct store_txn *t, struct apply_batch *b,
 /* Write the gathered totals; before every commit. The batch is empty afterwards but for freed. */
 enum bdfs_status apply_flush(struct store_txn *t, struct apply_batch *b, struct bdfs_err *err)
         BDFS_MUST_CHECK;
-/* Blocks whose last reference went since the last call of apply_batch_reset(), which comes after
- * each commit and each abort and forgets all that was gathered. */
+/* Blocks that were freed since the last call of apply_batch_reset(), which comes after each commit
+ * and each abort and forgets all that was gathered. */
 const uint64_t *apply_freed(const struct apply_batch *b, size_t *ret_n);
 void apply_batch_reset(struct apply_batch *b);

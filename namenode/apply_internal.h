@@ -196,7 +196,10 @@ enum bdfs_status writing_close(struct apply *a, struct writing *w, struct bdfs_e
         X(DELETE_SLICE, delete_slice)               \
         X(FORGET_ANSWERS, forget_answers)           \
         X(REGISTER_NODE, register_node)             \
-        X(SET_EXTENTS, set_extents)
+        X(SET_EXTENTS, set_extents)                 \
+        X(FREE_BLOCKS, free_blocks)                 \
+        X(FORGET_FREED, forget_freed)               \
+        X(DECIDE_RECOVERY, decide_recovery)
 #define X(name, function) \
         enum bdfs_status apply_op_##function(struct apply *a, struct bdfs_err *err) BDFS_MUST_CHECK;
 APPLY_OPS(X)

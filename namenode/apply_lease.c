@@ -33,6 +33,8 @@ static enum bdfs_status start(struct apply *a, struct writing *w, const char *ho
         if (raise) {
                 w->block.stamp = apply_counters(a)->stamp++;
                 w->block.state = BLOCK_UNDER_CONSTRUCTION;
+                w->block.decided = false; /* what was decided was said under the stamp before */
+                w->block.decided_length = 0;
                 rc = table_put_block(a->t, &w->block, err);
         }
         w->file.flags |= INODE_RECOVERING;
@@ -104,6 +106,41 @@ enum bdfs_status apply_op_start_recovery(struct apply *a, struct bdfs_err *err)
         if (closes_at_once(&w))
                 return close_at_once(a, &w, err);
         return start(a, &w, LEASE_RECOVERER, false, true, err);
+}
+
+/* ---- what recovery decides ------------------------------------------------------------------ */
+
+static enum bdfs_status check_decision(const struct writing *w, const Bdfs__RecordBlock *b,
+                                       struct bdfs_err *err)
+{
+        if (!(w->file.flags & INODE_RECOVERING) || !w->has_last ||
+            w->block.state != BLOCK_UNDER_CONSTRUCTION)
+                return bdfs_fail(err, BDFS_FAILED, "inode %" PRIu64 " has no block that is being "
+                                 "recovered", w->file.id);
+        if (w->block.decided && w->block.decided_length != b->length)
+                return bdfs_fail(err, BDFS_FAILED, "block %" PRIu64 " is being sealed at %" PRIu64
+                                 " bytes; that is not decided twice", w->block.id,
+                                 w->block.decided_length);
+        return writing_may_commit(w, b, err);
+}
+
+enum bdfs_status apply_op_decide_recovery(struct apply *a, struct bdfs_err *err)
+{
+        const Bdfs__DecideRecoveryOp *op = a->record->decide_recovery;
+        struct writing w;
+        enum bdfs_status rc = find_open(a, op->inode, &w, err);
+
+        if (rc == BDFS_OK)
+                rc = check_decision(&w, op->block, err);
+        if (rc != BDFS_OK)
+                return rc;
+        apply_inode(a, w.file.id);
+        if (w.block.decided)
+                return BDFS_OK;
+        apply_writes(a);
+        w.block.decided = true;
+        w.block.decided_length = op->block->length;
+        return table_put_block(a->t, &w.block, err);
 }
 
 static enum bdfs_status check_expired(const struct writing *w, const Bdfs__RecordBlock *last,

@@ -5,7 +5,8 @@
 static enum bdfs_status find_block(struct apply *a, const Bdfs__RecordBlock *asked,
                                    struct block *ret, struct bdfs_err *err)
 {
-        static const char *const states[] = {"", "UNDER_CONSTRUCTION", "COMMITTED", "COMPLETE"};
+        static const char *const states[] = {"", "UNDER_CONSTRUCTION", "COMMITTED", "COMPLETE",
+                                             "RETIRED"};
         char text[BLOCK_TEXT_BYTES];
         enum bdfs_status rc = table_get_block(a->t, asked->id, ret, NULL);
 

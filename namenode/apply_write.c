@@ -66,7 +66,9 @@ enum bdfs_status writing_drop_last(struct apply *a, struct writing *w, struct bd
         enum bdfs_status rc;
 
         BDFS_ASSERT(w->has_last);
+        a->b->freed.at_once = w->block.length == 0; /* it never had a byte that was acknowledged */
         rc = extents_cut(a->t, &w->file, w->last.offset, &a->b->freed, err);
+        a->b->freed.at_once = false;
         w->file.tail = 0;
         w->has_last = w->file.extents > 0;
         if (rc != BDFS_OK || !w->has_last)
@@ -82,6 +84,8 @@ enum bdfs_status writing_drop_last(struct apply *a, struct writing *w, struct bd
 static void set_state(struct block *b, enum block_state state)
 {
         b->state = state;
+        b->decided = false;
+        b->decided_length = 0;
         if (state == BLOCK_COMPLETE)
                 b->nodes_n = b->pipeline_n = 0; /* from now on the replicas' reports say where */
 }

@@ -12,6 +12,7 @@
 #define OPEN_FILES_PER_TICK 1000
 #define SLICE_INODES 64
 #define FORGET_EVERY_MS 60000
+#define FORGET_SLICE 256
 
 struct background {
         struct namenode *nn;
@@ -114,16 +115,134 @@ static bool has_doomed(struct namenode *nn)
         return some;
 }
 
+/* ---- blocks without a reference (grace.h) ---- */
+
+struct grace {
+        int64_t early_ms;        /* when blocks were last freed for want of space */
+        int64_t forget_ms;       /* when freed ones are looked through next */
+        uint64_t forget_after;
+};
+
+static bool oldest_retired(struct namenode *nn, struct retired *ret)
+{
+        struct store_txn *t;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+
+        if (store_begin_read(nn->store, &t, &err) != BDFS_OK)
+                return false;
+        rc = table_first_retired(t, ret, &err);
+        store_abort(t);
+        return rc == BDFS_OK;
+}
+
+/* Free those that have waited long enough, or, for want of space, some of those that wait longest.
+ * True when more are due. */
+static bool grace_step(struct background *b, struct grace *g)
+{
+        Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
+        Bdfs__FreeBlocksOp op = BDFS__FREE_BLOCKS_OP__INIT;
+        Bdfs__OpResult *result;
+        struct retired oldest;
+        struct bdfs_err err;
+        int64_t now = os_mono_ms();
+        bool more;
+
+        if (blocks_safe_mode(b->nn->blocks, SAFE_MODE_GET) || !oldest_retired(b->nn, &oldest))
+                return false;
+        op.most = SLICE_INODES;
+        op.until_ms = os_wall_ms() - b->nn->conf->grace_ms;
+        if (oldest.since_ms > op.until_ms) {
+                if (now - g->early_ms < GRACE_EARLY_MS || !blocks_space_short(b->nn->blocks))
+                        return false;
+                g->early_ms = now;
+                op.most = GRACE_EARLY_SLICE;
+                op.until_ms = INT64_MAX;
+                log_warn("space is short: what was deleted or replaced is freed before its time");
+        }
+        record.op_case = BDFS__JOURNAL_RECORD__OP_FREE_BLOCKS;
+        record.free_blocks = &op;
+        if (commit_wait(b->nn->commit, &record, &result, &err) != BDFS_OK) {
+                log_warn("blocks without a file cannot be freed: %s", err.text);
+                return false;
+        }
+        more = result->count == op.most && op.until_ms != INT64_MAX;
+        op_result_free(result);
+        return more;
+}
+
+/* Of a slice of the freed ones those that need not be remembered: nobody has a replica, or they are
+ * too old or too many (what turns up later is kept as unknown). Returns how many there were. */
+static size_t find_forgettable(struct namenode *nn, uint64_t after, uint64_t *ret, size_t *ret_n,
+                               uint64_t *ret_last)
+{
+        struct freed_row rows[FORGET_SLICE];
+        int64_t now = os_wall_ms();
+        struct store_txn *t;
+        struct bdfs_err err;
+        uint64_t all;
+        size_t n = 0, gone = 0;
+
+        *ret_n = 0;
+        if (store_begin_read(nn->store, &t, &err) != BDFS_OK)
+                return 0;
+        all = store_count(t, TABLE_FREED);
+        if (table_list_freed(t, after, rows, FORGET_SLICE, &n, &err) != BDFS_OK)
+                n = 0;
+        store_abort(t);
+        for (size_t i = 0; i < n; i++) {
+                *ret_last = rows[i].block;
+                if (now - rows[i].time_ms > FREED_KEEP_MS || all > FREED_ROWS_MAX)
+                        ret[(*ret_n)++] = rows[i].block;
+        }
+        if (*ret_n > 0)
+                return n;
+        for (size_t i = 0; i < n; i++)
+                if (now - rows[i].time_ms > FREED_SETTLE_MS)
+                        ret[gone++] = rows[i].block;
+        if (blocks_gone(nn->blocks, ret, &gone, &err) == BDFS_OK)
+                *ret_n = gone;
+        return n;
+}
+
+static void forget_step(struct background *b, struct grace *g)
+{
+        Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
+        Bdfs__ForgetFreedOp op = BDFS__FORGET_FREED_OP__INIT;
+        uint64_t blocks[FORGET_SLICE];
+        struct bdfs_err err;
+        size_t n, found;
+
+        if (os_mono_ms() < g->forget_ms)
+                return;
+        found = find_forgettable(b->nn, g->forget_after, blocks, &n, &g->forget_after);
+        if (found < FORGET_SLICE) {
+                g->forget_after = 0;
+                g->forget_ms = os_mono_ms() + FORGET_EVERY_MS;
+        }
+        if (n == 0)
+                return;
+        op.blocks = blocks;
+        op.n_blocks = n;
+        record.op_case = BDFS__JOURNAL_RECORD__OP_FORGET_FREED;
+        record.forget_freed = &op;
+        if (commit_wait(b->nn->commit, &record, NULL, &err) != BDFS_OK)
+                log_warn("freed blocks cannot be forgotten: %s", err.text);
+}
+
 static void run_deleter(void *arg)
 {
         struct background *b = arg;
-        bool more = false;
+        struct grace grace = {.forget_ms = os_mono_ms() + FORGET_EVERY_MS};
+        bool more = false, more_blocks = false;
 
-        while (tick(b, more ? 0 : TICK_MS)) {
+        while (tick(b, more || more_blocks ? 0 : TICK_MS)) {
                 Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
                 Bdfs__DeleteSliceOp op = BDFS__DELETE_SLICE_OP__INIT;
                 struct bdfs_err err;
 
+                more_blocks = grace_step(b, &grace);
+                forget_step(b, &grace);
                 more = has_doomed(b->nn);
                 if (!more)
                         continue;

@@ -130,7 +130,14 @@ enum bdfs_status blocks_place(struct blocks *b, const struct place_request *requ
 bool blocks_sealed(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t length, uint32_t min,
                    int64_t deadline_ms);
 
-/* After a commit: these blocks are referenced no more. */
+/* Is there too little room: was a placement refused for lack of it since the last call, or is less
+ * than SPACE_FLOOR_PERMILLE of the live nodes' capacity left? */
+bool blocks_space_short(struct blocks *b);
+/* Of these freed blocks those are left in @blocks (of *n) of which no datanode has a replica: every
+ * one that was ever registered is there, has said all it has, and has none. */
+enum bdfs_status blocks_gone(struct blocks *b, uint64_t *blocks, size_t *n, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* After a commit: these blocks were freed. */
 void blocks_freed(struct blocks *b, const uint64_t *blocks, size_t n);
 /* After a commit that changed how many copies are wanted, or closed a file. */
 void blocks_check(struct blocks *b, const uint64_t *blocks, size_t n);
@@ -143,9 +150,11 @@ void blocks_seal(struct blocks *b, uint64_t block, uint64_t stamp, uint64_t new_
                  uint64_t length, const uint32_t *nodes, size_t n);
 
 struct blocks_stats {
-        uint64_t capacity, used, remaining;
+        uint64_t capacity, used, remaining; /* what is retired counts as remaining */
+        uint64_t retired_bytes;      /* of blocks that nothing refers to, in all copies */
         uint64_t low_redundancy, corrupt, missing, missing_one_replica, pending_deletion,
                 highest_priority;
+        uint64_t unknown;            /* blocks with a replica and without a row: they are kept */
         uint32_t nodes_alive, nodes_dead;
 };
 void blocks_stats(struct blocks *b, struct blocks_stats *ret);

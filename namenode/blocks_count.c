@@ -34,27 +34,37 @@ static void update(struct blocks *b, const struct safe_mode_facts *facts, int64_
                  facts->total, facts->reported, facts->everyone);
 }
 
-/* Blocks of open files may be incomplete: at most the last two of each do not count. */
+/* Blocks of open files may be incomplete: at most the last two of each do not count. Of those that
+ * have a replica some may be none of a file's: retired, freed, unknown. At most so many are
+ * subtracted, and only if all were looked at since the replica tables were made. */
 static enum bdfs_status by_counters(struct blocks *b, struct safe_mode_facts *ret,
                                     struct bdfs_err *err)
 {
         struct store_txn *ns;
         struct replicas_txn t;
-        uint64_t open;
+        uint64_t open, others;
+        bool looked;
         enum bdfs_status rc = blocks_begin_namespace(b, &ns, err);
 
         if (rc != BDFS_OK)
                 return rc;
-        ret->total = store_count(ns, TABLE_BLOCK);
+        ret->total = store_count(ns, TABLE_BLOCK) - store_count(ns, TABLE_RETIRED);
+        others = store_count(ns, TABLE_RETIRED) + store_count(ns, TABLE_FREED);
         open = 2 * store_count(ns, TABLE_LEASE);
         store_abort(ns);
         ret->total -= open < ret->total ? open : ret->total;
         rc = blocks_env_begin(b->env, &t, err);
         if (rc != BDFS_OK)
                 return rc;
-        ret->reported = t.located < ret->total ? t.located : ret->total;
+        others += class_count(&t, REPAIR_UNKNOWN_BLOCK);
+        ret->reported = t.located > others ? t.located - others : 0;
+        if (ret->reported > ret->total)
+                ret->reported = ret->total;
+        rc = replicas_looked(&t, &looked, err);
+        if (rc == BDFS_OK && !looked)
+                ret->reported = 0;
         blocks_env_end(b->env, &t);
-        return BDFS_OK;
+        return rc;
 }
 
 static enum bdfs_status count_blocks(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
@@ -68,7 +78,7 @@ static enum bdfs_status count_blocks(struct blocks *b, struct replicas_txn *t, s
                 if (rc != BDFS_OK || l.block.kind != REPAIR_COMPLETE)
                         continue;
                 b->count.complete++;
-                b->count.reported += l.verdict.valid > 0 ? 1 : 0;
+                b->count.reported += l.verdict.there > 0 ? 1 : 0;
         }
         blocks_look_fini(&l);
         return rc;
@@ -124,7 +134,7 @@ static void say_total(struct blocks *b)
 
         if (b->safe.facts.total != 0 || blocks_begin_namespace(b, &ns, &err) != BDFS_OK)
                 return;
-        b->safe.facts.total = store_count(ns, TABLE_BLOCK);
+        b->safe.facts.total = store_count(ns, TABLE_BLOCK) - store_count(ns, TABLE_RETIRED);
         store_abort(ns);
 }
 
@@ -144,6 +154,7 @@ enum bdfs_status blocks_count(struct blocks *b, int64_t now_ms, struct bdfs_err 
                 }
         }
         rc = one_by_one(b, &done, err);
+        b->count.hurry = facts.everyone;
         if (rc == BDFS_OK && !done)
                 say_total(b);
         if (rc != BDFS_OK || !done)

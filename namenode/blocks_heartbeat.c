@@ -3,6 +3,8 @@
  *
  * Copies, stops, seals and verifications wait in memory (nodes.h). Deletions are rows of the second
  * environment: they may be many, and are told again until the node reports them done.
+ * A replica whose node was told counts for nothing but readers until the node says, behind the
+ * order, that it is still there, or was started again.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 struct deletions {
         struct blocks *b;
         uint32_t node;
+        uint64_t log;            /* of the node's run of now */
         uint64_t after;          /* in: where the last heartbeat stopped; out: where this one did */
         int64_t now_ms;
         uint64_t *found;         /* rows due */
@@ -52,41 +55,36 @@ static enum bdfs_status find_due(struct replicas_txn *t, struct deletions *d, st
         return BDFS_OK;
 }
 
-/* What was decided a while ago may be wrong by now: a holder died. Then it stays after all. */
-static bool is_needed(const struct blocks_look *l, const struct replica *row)
+/* What was decided a while ago may be wrong by now: a holder died, or lost its copy. So each time
+ * before a node is told, be it again, the block is looked at as it is now (B6). */
+static bool may_go(const struct blocks_look *l, uint32_t node)
 {
-        switch (l->block.kind) {
-        case REPAIR_ABSENT: return false;
-        case REPAIR_FUTURE:
-        case REPAIR_WRITING:
-        case REPAIR_COMMITTED: return true;
-        case REPAIR_COMPLETE: break;
-        }
-        return l->verdict.fresh < l->block.wanted &&
-               row->state == BDFS__REPLICA_STATE__REPLICA_FINALIZED &&
-               row->stamp == l->block.stamp && row->length == l->block.length;
+        for (size_t i = 0; i < l->rows_n; i++)
+                if (l->copies[i].node == node)
+                        return repair_may_go(&l->block, l->copies, l->copies_n, &l->world, i);
+        return false;
 }
 
 static enum bdfs_status tell(struct deletions *d, struct replicas_txn *t, struct store_txn *ns,
                              uint64_t block, struct blocks_look *l, struct bdfs_err *err)
 {
         struct replica row;
-        int64_t sent_ms;
         enum bdfs_status rc = replica_get(t, block, d->node, &row, err);
 
-        if (rc == BDFS_NOT_FOUND) /* it went meanwhile */
-                return BDFS_OK;
+        if (rc == BDFS_NOT_FOUND || (rc == BDFS_OK && !row.doomed))
+                return BDFS_OK; /* it went meanwhile, or stays */
         if (rc == BDFS_OK)
-                rc = doomed_sent(t, d->node, block, &sent_ms, err);
-        if (rc == BDFS_OK && sent_ms == 0) {
                 rc = blocks_look(d->b, t, ns, block, l, err);
-                if (rc == BDFS_OK && is_needed(l, &row))
-                        return replica_spare(t, &row, err);
-        }
-        if (rc != BDFS_OK || !row.doomed)
+        if (rc == BDFS_OK && !may_go(l, d->node))
+                return blocks_spare(d->b, t, &row, err);
+        if (rc == BDFS_OK)
+                rc = replica_told(t, &row, d->log, err);
+        if (rc != BDFS_OK)
                 return rc;
         d->ret[d->ret_n] = (Bdfs__DeleteCommand)BDFS__DELETE_COMMAND__INIT;
         d->ret[d->ret_n].block = block;
+        d->ret[d->ret_n].has_freed = 1;
+        d->ret[d->ret_n].freed = l->block.kind == REPAIR_FREED;
         d->ret[d->ret_n++].stamp = row.stamp;
         return doomed_set_sent(t, d->node, block, d->now_ms, err);
 }
@@ -143,10 +141,12 @@ static enum bdfs_status deletions_run(struct deletions *d, Bdfs__HeartbeatRespon
         return rc;
 }
 
-static enum bdfs_status give_deletes(struct blocks *b, uint32_t number, uint64_t *after,
-                                     Bdfs__HeartbeatResponse *r, struct bdfs_err *err)
+static enum bdfs_status give_deletes(struct blocks *b, uint32_t number, uint64_t log,
+                                     uint64_t *after, Bdfs__HeartbeatResponse *r,
+                                     struct bdfs_err *err)
 {
-        struct deletions d = {.b = b, .node = number, .after = *after, .now_ms = b->clock_ms()};
+        struct deletions d = {.b = b, .node = number, .log = log, .after = *after,
+                              .now_ms = b->clock_ms()};
         enum bdfs_status rc;
 
         d.found = calloc(BLOCKS_DELETES_MAX, sizeof(*d.found));
@@ -265,7 +265,7 @@ static void compare(struct blocks *b, struct node *n, const Bdfs__HeartbeatReque
 static enum bdfs_status heartbeat(struct blocks *b, const Bdfs__HeartbeatRequest *q,
                                   Bdfs__HeartbeatResponse *r, struct bdfs_err *err)
 {
-        uint64_t after;
+        uint64_t after, log;
         struct node *n;
         bool given, quiet;
         enum bdfs_status rc;
@@ -284,13 +284,14 @@ static enum bdfs_status heartbeat(struct blocks *b, const Bdfs__HeartbeatRequest
         r->log_durable = n->log.next;
         given = give_commands(n, r);
         after = n->doomed_after;
+        log = n->log.id;
         quiet = safe_mode_on(&b->safe);
         os_mutex_unlock(&b->lock);
         if (!given)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for commands");
         if (quiet)
                 return BDFS_OK;
-        rc = give_deletes(b, q->number, &after, r, err);
+        rc = give_deletes(b, q->number, log, &after, r, err);
         if (rc != BDFS_OK) /* the commands that were taken must still go out */
                 log_warn("no deletions for datanode %" PRIu32 ": %s", q->number, err->text);
         os_mutex_lock(&b->lock);

@@ -45,6 +45,7 @@ struct blocks_waiter {            /* a caller of blocks_sealed() */
 
 struct blocks_scan {              /* a walk over all blocks in slices */
         bool running;
+        bool hurry;               /* nobody is waited for but this walk */
         uint64_t after;
         uint64_t complete, reported;
 };
@@ -72,6 +73,7 @@ struct blocks {
         struct blocks_waiter *waiters;
         unsigned gaps;            /* reports that wait for an earlier one */
         bool stopping, loaded, wipe;
+        bool space_wanted;        /* a placement was refused for want of room */
         bool count_now;           /* safe mode: count without waiting for the tick */
         struct blocks_scan rescan;
         int64_t rescan_ms;        /* when the next one begins */
@@ -90,6 +92,7 @@ struct blocks_look {
         size_t rows_n;
         struct repair_copy *copies; /* of rows, then arriving ones without a row */
         size_t copies_n;
+        struct repair_world world;
         struct repair_verdict verdict;
 };
 enum bdfs_status blocks_look_init(struct blocks_look *l, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -101,6 +104,9 @@ enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct st
 /* Carry the verdict out: classes and deletions. Nothing in safe mode. */
 enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct blocks_look *l,
                             int64_t since_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* A doomed replica stays after all. */
+enum bdfs_status blocks_spare(struct blocks *b, struct replicas_txn *t, const struct replica *row,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Both for each of these blocks, in one transaction. */
 enum bdfs_status blocks_look_at(struct blocks *b, const struct blocks_check *checks, size_t n,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;

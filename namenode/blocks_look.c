@@ -49,8 +49,9 @@ static enum bdfs_status read_block(struct store_txn *ns, uint64_t id, struct rep
                 [BLOCK_UNDER_CONSTRUCTION] = REPAIR_WRITING,
                 [BLOCK_COMMITTED] = REPAIR_COMMITTED,
                 [BLOCK_COMPLETE] = REPAIR_COMPLETE,
+                [BLOCK_RETIRED] = REPAIR_RETIRED,
         };
-        struct counters counters;
+        struct freed_row freed;
         struct block row;
         enum bdfs_status rc = table_get_block(ns, id, &row, err);
 
@@ -64,10 +65,9 @@ static enum bdfs_status read_block(struct store_txn *ns, uint64_t id, struct rep
         }
         if (rc != BDFS_NOT_FOUND)
                 return rc;
-        rc = table_get_counters(ns, &counters, err);
-        *ret = (struct repair_block){
-                .id = id,
-                .kind = rc == BDFS_OK && id < counters.block ? REPAIR_ABSENT : REPAIR_FUTURE};
+        rc = table_get_freed(ns, id, &freed, err);
+        *ret = (struct repair_block){.id = id,
+                                     .kind = rc == BDFS_OK ? REPAIR_FREED : REPAIR_UNKNOWN};
         return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }
 
@@ -105,6 +105,7 @@ static struct repair_copy copy_of(const struct blocks *b, const struct replica *
         if (n == NULL)
                 return c;
         fill_node(b, &c, r->block, n, now_ms);
+        c.told = r->told_log != 0 && r->told_log == n->log.id;
         c.counted = c.alive && (n->counted || r->epoch == b->epoch);
         c.expected = !c.counted && node_is_expected(n);
         return c;
@@ -159,7 +160,6 @@ static bool as_wanted(const struct blocks_look *l)
 enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
                              uint64_t block, struct blocks_look *l, struct bdfs_err *err)
 {
-        struct repair_world world = {.nodes = 0};
         int64_t now_ms = b->clock_ms();
         enum bdfs_status rc;
 
@@ -174,13 +174,39 @@ enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct st
         for (size_t i = 0; i < l->rows_n; i++)
                 l->copies[i] = copy_of(b, &l->rows[i], now_ms);
         add_arriving(b, l, now_ms);
-        world.nodes = b->nodes.alive;
-        world.racks = b->nodes.racks;
-        world.others = as_wanted(l) ? 0 : other_nodes(b, l); /* a loop over all nodes */
-        world.quiet = safe_mode_on(&b->safe);
+        l->world = (struct repair_world){
+                .nodes = b->nodes.alive,
+                .racks = b->nodes.racks,
+                .others = as_wanted(l) ? 0 : other_nodes(b, l), /* a loop over all nodes */
+                .quiet = safe_mode_on(&b->safe)};
         os_mutex_unlock(&b->lock);
-        repair_judge(&l->block, l->copies, l->copies_n, &world, &l->verdict);
+        repair_judge(&l->block, l->copies, l->copies_n, &l->world, &l->verdict);
         return BDFS_OK;
+}
+
+/* It stays after all. A node that was told is asked to look at it, behind what it was told: what it
+ * then reports says whether it is there. */
+enum bdfs_status blocks_spare(struct blocks *b, struct replicas_txn *t, const struct replica *row,
+                              struct bdfs_err *err)
+{
+        log_info("replica stays after all block=%" PRIu64 " node=%" PRIu32 " told=%d", row->block,
+                 row->node, row->told_log != 0);
+        if (row->told_log != 0)
+                blocks_doubt(b, row->block, row->stamp, row->node);
+        return replica_spare(t, row, err);
+}
+
+static enum bdfs_status act_on(struct blocks *b, struct replicas_txn *t,
+                               const struct blocks_look *l, size_t i, struct bdfs_err *err)
+{
+        if (l->copies[i].spare)
+                return blocks_spare(b, t, &l->rows[i], err);
+        if (!l->copies[i].doom)
+                return BDFS_OK;
+        log_debug("replica is to go block=%" PRIu64 " node=%" PRIu32 " stamp=%" PRIu64
+                  " valid=%" PRIu32 " wanted=%" PRIu32, l->id, l->rows[i].node,
+                  l->rows[i].stamp, l->verdict.valid, l->block.wanted);
+        return replica_doom(t, &l->rows[i], err);
 }
 
 enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct blocks_look *l,
@@ -195,14 +221,8 @@ enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const stru
         if (quiet)
                 return BDFS_OK;
         rc = class_set(t, l->id, l->verdict.classes, since_ms, err);
-        for (size_t i = 0; rc == BDFS_OK && i < l->rows_n; i++) {
-                if (!l->copies[i].doom)
-                        continue;
-                log_debug("replica to be deleted block=%" PRIu64 " node=%" PRIu32 " stamp=%" PRIu64
-                          " valid=%" PRIu32 " wanted=%" PRIu32, l->id, l->rows[i].node,
-                          l->rows[i].stamp, l->verdict.valid, l->block.wanted);
-                rc = replica_doom(t, &l->rows[i], err);
-        }
+        for (size_t i = 0; rc == BDFS_OK && i < l->rows_n; i++)
+                rc = act_on(b, t, l, i, err);
         return rc;
 }
 

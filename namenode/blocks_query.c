@@ -42,6 +42,7 @@ struct located {
         unsigned distance;   /* 0 the same node, 1 the same rack, 2 elsewhere; 4 more when stale */
         unsigned load;       /* transfers / TRANSFERS_AS_ONE */
         uint64_t tie;
+        bool doomed;
 };
 
 /* A few transfers more or less are no reason to leave a replica that is in a page cache. */
@@ -49,7 +50,7 @@ struct located {
 
 static bool is_for_readers(const struct replica *r, uint64_t stamp, bool alive)
 {
-        return alive && r->stamp >= stamp && !r->doomed &&
+        return alive && r->stamp >= stamp &&
                (r->state == FINALIZED || r->state == RECEIVING || r->state == RECOVERING);
 }
 
@@ -99,20 +100,34 @@ static void locate(struct blocks *b, const struct replica *r, uint32_t host, uin
         ret->tie = placement_random(&mixed);
 }
 
+/* Readers are sent to what is to be removed only when there is nothing else. */
+static size_t without_doomed(struct located *l, size_t n)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (!l[i].doomed)
+                        l[kept++] = l[i];
+        return kept;
+}
+
 static size_t sort_out(struct blocks *b, const struct replica *rows, size_t n, uint64_t seed,
                        uint64_t stamp, bool every, const char *host, struct located *ret)
 {
         uint32_t rack, host_number;
-        size_t found = 0;
+        size_t found = 0, doomed = 0;
         AUTO_LOCK(&b->lock);
 
         host_number = nodes_host(&b->nodes, host, &rack);
         for (size_t i = 0; i < n; i++) {
                 locate(b, &rows[i], host_number, rack, seed, &ret[found]);
-                if (every || is_for_readers(&rows[i], stamp, ret[found].info.alive))
-                        found++;
+                if (!every && !is_for_readers(&rows[i], stamp, ret[found].info.alive))
+                        continue;
+                ret[found].doomed = rows[i].doomed;
+                doomed += rows[i].doomed ? 1 : 0;
+                found++;
         }
-        return found;
+        return every || doomed == found ? found : without_doomed(ret, found);
 }
 
 static enum bdfs_status rows_of(struct blocks *b, uint64_t block, struct replica *ret,
@@ -238,9 +253,66 @@ enum bdfs_status blocks_place(struct blocks *b, const struct place_request *requ
         free(picks);
         if (rc == BDFS_OK && n == 0)
                 rc = no_place(b, request, err);
+        if (rc == BDFS_NO_SPACE)
+                b->space_wanted = true;
         if (rc == BDFS_OK)
                 *ret_n = n;
         return rc;
+}
+
+/* ---- space, and what is gone ----------------------------------------------------------------- */
+
+bool blocks_space_short(struct blocks *b)
+{
+        uint64_t capacity = 0, room = 0;
+        bool wanted;
+        AUTO_LOCK(&b->lock);
+
+        for (const struct node *n = nodes_next(&b->nodes, 0); n != NULL;
+             n = nodes_next(&b->nodes, n->info.number)) {
+                if (n->state != NODE_ALIVE)
+                        continue;
+                capacity += n->info.capacity;
+                room += n->info.remaining;
+        }
+        wanted = b->space_wanted;
+        b->space_wanted = false;
+        return wanted || room < capacity / 1000 * SPACE_FLOOR_PERMILLE;
+}
+
+static bool everyone_has_said_all(struct blocks *b)
+{
+        AUTO_LOCK(&b->lock);
+
+        for (const struct node *n = nodes_next(&b->nodes, 0); n != NULL;
+             n = nodes_next(&b->nodes, n->info.number))
+                if (n->state != NODE_ALIVE || !n->counted)
+                        return false;
+        return !safe_mode_on(&b->safe);
+}
+
+enum bdfs_status blocks_gone(struct blocks *b, uint64_t *blocks, size_t *n, struct bdfs_err *err)
+{
+        struct replicas_txn t;
+        struct replica row;
+        size_t kept = 0, rows;
+        enum bdfs_status rc;
+
+        if (!everyone_has_said_all(b)) {
+                *n = 0;
+                return BDFS_OK;
+        }
+        rc = blocks_env_begin(b->env, &t, err);
+        if (rc != BDFS_OK)
+                return blocks_failed(b, rc);
+        for (size_t i = 0; i < *n && rc == BDFS_OK; i++) {
+                rc = replicas_of(&t, blocks[i], 0, &row, 1, &rows, err);
+                if (rc == BDFS_OK && rows == 0)
+                        blocks[kept++] = blocks[i];
+        }
+        blocks_env_end(b->env, &t);
+        *n = everyone_has_said_all(b) ? kept : 0; /* nobody was lost meanwhile */
+        return blocks_failed(b, rc);
 }
 
 /* ---- sealed? --------------------------------------------------------------------------------- */
@@ -344,13 +416,38 @@ static void tables_stats(struct blocks *b, struct blocks_stats *ret)
         ret->missing = class_count(&t, REPAIR_MISSING);
         ret->missing_one_replica = class_count(&t, REPAIR_MISSING_ONE);
         ret->pending_deletion = doomed_count(&t);
+        ret->unknown = class_count(&t, REPAIR_UNKNOWN_BLOCK);
         blocks_env_end(b->env, &t);
+}
+
+static void namespace_stats(struct blocks *b, struct blocks_stats *ret)
+{
+        struct store_txn *ns;
+        struct bdfs_err err;
+
+        if (blocks_begin_namespace(b, &ns, &err) != BDFS_OK)
+                return;
+        if (table_get_retired_bytes(ns, &ret->retired_bytes, &err) != BDFS_OK)
+                ret->retired_bytes = 0; /* a number for people; what needs the tables finds out */
+        store_abort(ns);
+}
+
+/* What waits to be freed is no file's: it counts as space that is there to be had. */
+static void count_retired_as_free(struct blocks_stats *s)
+{
+        uint64_t held = s->retired_bytes < s->used ? s->retired_bytes : s->used;
+
+        s->used -= held;
+        s->remaining += held;
+        if (s->remaining > s->capacity)
+                s->remaining = s->capacity;
 }
 
 void blocks_stats(struct blocks *b, struct blocks_stats *ret)
 {
         *ret = (struct blocks_stats){.capacity = 0};
         tables_stats(b, ret);
+        namespace_stats(b, ret);
         AUTO_LOCK(&b->lock);
         for (const struct node *n = nodes_next(&b->nodes, 0); n != NULL;
              n = nodes_next(&b->nodes, n->info.number)) {
@@ -363,6 +460,7 @@ void blocks_stats(struct blocks *b, struct blocks_stats *ret)
                 ret->used += n->info.used;
                 ret->remaining += n->info.remaining;
         }
+        count_retired_as_free(ret);
 }
 
 static enum bdfs_status look_once(struct blocks *b, uint64_t block, struct blocks_look *l,

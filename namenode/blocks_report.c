@@ -72,6 +72,19 @@ static enum bdfs_status look_again(struct report *r, struct replicas_txn *t, uin
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
+/* A replica that was to be deleted and was spared: its node was asked, behind the order, and has it
+ * (blocks_spare()). */
+static enum bdfs_status confirm(struct report *r, struct replicas_txn *t, uint64_t block,
+                                struct bdfs_err *err)
+{
+        struct replica row;
+        enum bdfs_status rc = replica_get(t, block, r->number, &row, err);
+
+        if (rc == BDFS_NOT_FOUND || (rc == BDFS_OK && (row.doomed || row.told_log == 0)))
+                return BDFS_OK;
+        return rc != BDFS_OK ? rc : replica_told(t, &row, 0, err);
+}
+
 static enum bdfs_status apply_change(struct report *r, struct replicas_txn *t,
                                      const Bdfs__Replica *c, struct bdfs_err *err)
 {
@@ -88,6 +101,8 @@ static enum bdfs_status apply_change(struct report *r, struct replicas_txn *t,
                 rc = replica_del(t, c->block, r->number, &r->log, err);
         else
                 rc = put_row(r, t, &row, &changed, err);
+        if (rc == BDFS_OK && c->state == FINALIZED)
+                rc = confirm(r, t, c->block, err);
         if (rc == BDFS_OK && r->log.full)
                 rc = replicas_mark(t, REPLICAS_RECENT, r->number, c->block, true, err);
         return rc != BDFS_OK ? rc : look_again(r, t, c->block, err);

@@ -225,6 +225,20 @@ static enum bdfs_status next_blocks(struct blocks *b, uint64_t after, uint64_t *
         return blocks_failed(b, rc);
 }
 
+static enum bdfs_status looked_work(struct replicas_txn *t, void *arg, struct bdfs_err *err)
+{
+        (void)arg;
+        return replicas_set_looked(t, err);
+}
+
+/* The rescan is through. */
+static enum bdfs_status note_looked(struct blocks *b, struct bdfs_err *err)
+{
+        struct blocks_env_work work = {.work = looked_work};
+
+        return blocks_failed(b, blocks_env_write(b->env, &work, err));
+}
+
 /* Look at everything, a slice at a time: after safe mode, after an overflow, and now and then. */
 static enum bdfs_status rescan_slice(struct blocks *b, uint64_t *blocks,
                                      struct blocks_check *checks, int64_t now_ms, bool *ret_more,
@@ -251,6 +265,8 @@ static enum bdfs_status rescan_slice(struct blocks *b, uint64_t *blocks,
                 return rc;
         to_checks(blocks, n, false, checks);
         rc = blocks_look_at(b, checks, n, err);
+        if (rc == BDFS_OK && n == 0)
+                rc = note_looked(b, err);
         if (rc != BDFS_OK)
                 return rc;
         os_mutex_lock(&b->lock);
@@ -353,6 +369,7 @@ bool blocks_tick(struct blocks *b, int64_t now_ms)
                 rc = blocks_count(b, now_ms, &err);
         if (rc == BDFS_OK)
                 rc = look_slices(b, now_ms, &more, &err);
+        more = more || (b->count.running && b->count.hurry);
         if (rc == BDFS_OK)
                 rc = blocks_plan(b, now_ms, &err);
         if (rc != BDFS_OK)

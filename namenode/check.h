@@ -1,7 +1,8 @@
 /*
  * check.h - is the namespace well-formed (N4)? Everything that is told twice is compared: names and
  * inodes, children, totals and classes with a recount, maps with blocks and references, leases with
- * open files. For unit tests after each step, the simulator, and fsck.
+ * open files, retired blocks with those that wait. For unit tests after each step, the simulator,
+ * and fsck.
  *
  * A snapshot of the tables with flushed totals is read whole, a row at a time; memory does not grow
  * with it.
@@ -12,7 +13,7 @@
 #include "namenode/store.h"
 
 struct check_report {
-        uint64_t inodes, entries, extents, blocks, refs, leases, doomed;
+        uint64_t inodes, entries, extents, blocks, refs, leases, doomed, retired;
         uint64_t problems;
         char first[256];         /* the first problem, "" when there is none */
 };

@@ -40,6 +40,9 @@ static bool each_extent(void *arg, const struct extent *e)
                 return true;
         }
         m->last_state = b.state;
+        if (b.state == BLOCK_RETIRED)
+                check_problem(m->c, "inode %" PRIu64 " refers to block %" PRIu64
+                              ", which waits to be freed", e->inode, e->block);
         if (e->base + e->length > b.length || (e->length == 0 && b.state == BLOCK_COMPLETE))
                 check_problem(m->c, "inode %" PRIu64 " has %" PRIu64 " bytes from %" PRIu64
                               " of block %" PRIu64 ", which has %" PRIu64, e->inode, e->length,
@@ -140,12 +143,32 @@ static bool each_ref(struct check *c, const struct check_row *r, void *arg)
         return true;
 }
 
+/* Nothing refers to it, and it stands in the row of those that wait. */
+static void check_retired(struct check *c, const struct block *b, const struct ref_count *count,
+                          uint64_t *bytes)
+{
+        uint8_t key[16];
+        const uint8_t *value;
+        size_t n;
+
+        *bytes += b->length * b->replication;
+        for (unsigned i = 0; i < 8; i++) {
+                key[i] = (uint8_t)((uint64_t)b->retired_ms >> (56 - 8 * i));
+                key[8 + i] = (uint8_t)(b->id >> (56 - 8 * i));
+        }
+        if (count->n != 0)
+                check_problem(c, "block %" PRIu64 " waits to be freed and has %" PRIu32
+                              " references", b->id, count->n);
+        if (store_get(c->t, TABLE_RETIRED, key, sizeof(key), &value, &n, NULL) != BDFS_OK)
+                check_problem(c, "block %" PRIu64 " has no reference and nothing will free it",
+                              b->id);
+}
+
 static bool each_block(struct check *c, const struct check_row *r, void *arg)
 {
         struct ref_count count = {0};
         struct block b;
 
-        (void)arg;
         c->report->blocks++;
         if (!block_decode(r->key, r->key_n, r->value, r->n, &b)) {
                 check_problem(c, "a block's row makes no sense");
@@ -154,6 +177,10 @@ static bool each_block(struct check *c, const struct check_row *r, void *arg)
         if (b.id >= c->counters.block || b.stamp >= c->counters.stamp)
                 check_problem(c, "block %" PRIu64 " or its stamp was never given out", b.id);
         check_rows(c, TABLE_BLOCK_REF, r->key, 8, each_ref, &count);
+        if (b.state == BLOCK_RETIRED) {
+                check_retired(c, &b, &count, arg);
+                return true;
+        }
         if (count.n != b.refs)
                 check_problem(c, "block %" PRIu64 " has %" PRIu32 " references and says %" PRIu32,
                               b.id, count.n, b.refs);
@@ -166,11 +193,58 @@ static bool each_block(struct check *c, const struct check_row *r, void *arg)
         return true;
 }
 
+static bool each_retired(struct check *c, const struct check_row *r, void *arg)
+{
+        struct retired row;
+        struct block b;
+
+        (void)arg;
+        c->report->retired++;
+        if (!retired_decode(r->key, r->key_n, &row))
+                check_problem(c, "a row of blocks that wait makes no sense");
+        else if (table_get_block(c->t, row.block, &b, NULL) != BDFS_OK ||
+                 b.state != BLOCK_RETIRED || b.retired_ms != row.since_ms)
+                check_problem(c, "block %" PRIu64 " is to be freed and says otherwise",
+                              row.block);
+        return true;
+}
+
+static bool each_freed(struct check *c, const struct check_row *r, void *arg)
+{
+        struct freed_row row;
+        struct block b;
+        uint64_t id = 0;
+
+        (void)arg;
+        for (unsigned i = 0; i < 8 && r->key_n == 8; i++)
+                id = id << 8 | r->key[i];
+        if (table_get_freed(c->t, id, &row, NULL) != BDFS_OK || id >= c->counters.block)
+                check_problem(c, "a freed block makes no sense");
+        else if (table_get_block(c->t, id, &b, NULL) != BDFS_NOT_FOUND)
+                check_problem(c, "block %" PRIu64 " was freed and is there", id);
+        return true;
+}
+
+static void check_freed(struct check *c, uint64_t bytes)
+{
+        uint64_t said;
+
+        check_rows(c, TABLE_RETIRED, NULL, 0, each_retired, NULL);
+        check_rows(c, TABLE_FREED, NULL, 0, each_freed, NULL);
+        if (c->rc != BDFS_OK)
+                return;
+        c->rc = table_get_retired_bytes(c->t, &said, c->err);
+        if (c->rc == BDFS_OK && said != bytes)
+                check_problem(c, "%" PRIu64 " bytes wait to be freed, counted are %" PRIu64, bytes,
+                              said);
+}
+
 void check_blocks(struct check *c)
 {
-        uint64_t before;
+        uint64_t before, retired_bytes = 0;
 
-        check_rows(c, TABLE_BLOCK, NULL, 0, each_block, NULL);
+        check_rows(c, TABLE_BLOCK, NULL, 0, each_block, &retired_bytes);
+        check_freed(c, retired_bytes);
         before = c->report->refs;
         if (c->rc == BDFS_OK && before != store_count(c->t, TABLE_BLOCK_REF))
                 check_problem(c, "there are references to blocks that do not exist");

@@ -40,6 +40,8 @@ const struct conf_key namenode_conf_table[] = {
          "the same for Hadoop clients"},
         {"lease_hadoop_hard", CONF_MS(C, lease_hadoop_hard_ms), "20m", 100, 86400000,
          "the same for Hadoop clients"},
+        {"grace", CONF_MS(C, grace_ms), "1h", 0, 30LL * 86400000,
+         "how long what was deleted or replaced stays for readers that have it open"},
         {"atime_precision", CONF_MS(C, atime_precision_ms), "1h", 0, 365LL * 86400000,
          "how old an access time gets before a read moves it; 0: never"},
 };

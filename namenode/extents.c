@@ -4,27 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void freed_fini(struct freed *f)
-{
-        free(f->blocks);
-        *f = (struct freed){0};
-}
-
-static enum bdfs_status freed_add(struct freed *f, uint64_t block, struct bdfs_err *err)
-{
-        if (f->n == f->room) {
-                size_t room = f->room == 0 ? 64 : 2 * f->room;
-                uint64_t *more = reallocarray(f->blocks, room, sizeof(*more));
-
-                if (more == NULL)
-                        return bdfs_fail(err, BDFS_NO_MEMORY, "list of freed blocks");
-                f->blocks = more;
-                f->room = room;
-        }
-        f->blocks[f->n++] = block;
-        return BDFS_OK;
-}
-
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* The extent under the cursor, if it is one of @inode: else NOT_FOUND. */
@@ -203,8 +182,7 @@ static enum bdfs_status unref(struct store_txn *t, const struct extent *e, struc
                 rc = most_wanted(t, &b, &b.replication, err);
                 return rc != BDFS_OK ? rc : table_put_block(t, &b, err);
         }
-        rc = freed_add(freed, b.id, err);
-        return rc != BDFS_OK ? rc : table_del_block(t, b.id, err);
+        return grace_unreferenced(t, freed, &b, err);
 }
 
 /* ---- changing ------------------------------------------------------------------------------- */

@@ -3,20 +3,13 @@
  * block.
  *
  * Changing functions keep struct inode's extents, length and map_version in step with the rows;
- * the caller writes the inode. A block whose last reference goes is deleted and put on the list
- * of freed ones.
+ * the caller writes the inode. A block whose last reference goes is retired (grace.h).
  *
  * Errors: CORRUPT, NO_MEMORY and those of the store; a change that failed ends the transaction.
  */
 #pragma once
 
-#include "namenode/tables.h"
-
-struct freed {
-        uint64_t *blocks;
-        size_t n, room;
-};
-void freed_fini(struct freed *f);
+#include "namenode/grace.h"
 
 /* ---- reading -------------------------------------------------------------------------------- */
 

@@ -43,6 +43,7 @@ struct namenode_conf {
         int64_t lease_soft_ms, lease_hard_ms;               /* our clients' */
         int64_t lease_hadoop_soft_ms, lease_hadoop_hard_ms;
         int64_t atime_precision_ms;
+        int64_t grace_ms;        /* of blocks that nothing refers to any more (grace.h) */
 };
 extern const struct conf_key namenode_conf_table[];
 extern const size_t namenode_conf_table_n;

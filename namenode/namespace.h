@@ -187,6 +187,8 @@ enum bdfs_status ns_walk(struct store_txn *t, uint64_t top, struct buf *position
 
 struct ns_stats {
         uint64_t inodes, files, directories, symlinks, blocks, bytes, leases;
+        uint64_t retired, retired_bytes; /* blocks without a reference that wait, all copies */
+        uint64_t freed;                  /* freed blocks that are remembered */
 };
 enum bdfs_status ns_stats(struct store_txn *t, struct ns_stats *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;

@@ -186,8 +186,11 @@ enum bdfs_status ns_walk(struct store_txn *t, uint64_t top, struct buf *position
 enum bdfs_status ns_stats(struct store_txn *t, struct ns_stats *ret, struct bdfs_err *err)
 {
         struct total total;
+        uint64_t retired = store_count(t, TABLE_RETIRED), retired_bytes;
         enum bdfs_status rc = table_get_total(t, INODE_ROOT, &total, err);
 
+        if (rc == BDFS_OK)
+                rc = table_get_retired_bytes(t, &retired_bytes, err);
         if (rc != BDFS_OK)
                 return rc;
         *ret = (struct ns_stats){
@@ -195,7 +198,10 @@ enum bdfs_status ns_stats(struct store_txn *t, struct ns_stats *ret, struct bdfs
                 .files = total.files,
                 .directories = total.directories + 1,
                 .symlinks = total.symlinks,
-                .blocks = store_count(t, TABLE_BLOCK),
+                .blocks = store_count(t, TABLE_BLOCK) - retired,
+                .retired = retired,
+                .retired_bytes = retired_bytes,
+                .freed = store_count(t, TABLE_FREED),
                 .bytes = total.bytes,
                 .leases = store_count(t, TABLE_LEASE),
         };

@@ -1,5 +1,6 @@
 #include "namenode/repair.h"
 
+#include "common/err.h"
 #include "namenode/placement.h"
 
 #define FINALIZED BDFS__REPLICA_STATE__REPLICA_FINALIZED
@@ -10,19 +11,26 @@
 
 struct census {
         uint32_t valid;    /* valid copies */
-        uint32_t fresh;    /* of these, on nodes heard of lately */
+        uint32_t fresh;    /* of these, on nodes heard of lately, and not told to go */
+        uint32_t told;     /* of the valid ones: may be gone at any moment */
         uint32_t expected; /* whole copies on nodes that may come back */
         uint32_t arriving; /* copies under way */
         uint32_t corrupt;
         uint32_t dead;     /* whole copies on dead nodes */
         uint32_t doomed;
+        uint32_t there;    /* valid ones, and those that would be if they were not doomed */
         uint32_t racks;    /* of valid, expected and arriving copies */
 };
 
+/* Whether or not it is to be removed. */
+static bool good(const struct repair_block *b, const struct repair_copy *c)
+{
+        return c->state == FINALIZED && c->stamp == b->stamp && c->length == b->length;
+}
+
 bool repair_whole(const struct repair_block *b, const struct repair_copy *c)
 {
-        return c->state == FINALIZED && c->stamp == b->stamp && c->length == b->length &&
-               !c->doomed;
+        return good(b, c) && !c->doomed;
 }
 
 static bool valid(const struct repair_block *b, const struct repair_copy *c)
@@ -68,7 +76,8 @@ static struct census count(const struct repair_block *b, const struct repair_cop
 
                 if (valid(b, c)) {
                         s.valid++;
-                        s.fresh += c->stale ? 0 : 1;
+                        s.fresh += c->stale || c->told ? 0 : 1;
+                        s.told += c->told ? 1 : 0;
                 } else if (repair_whole(b, c) && c->expected) {
                         s.expected++;
                 } else if (c->arriving) {
@@ -76,6 +85,7 @@ static struct census count(const struct repair_block *b, const struct repair_cop
                 } else if (repair_whole(b, c)) {
                         s.dead++;
                 }
+                s.there += good(b, c) && c->alive && c->counted ? 1 : 0;
                 s.corrupt += c->alive && c->state == CORRUPT ? 1 : 0;
                 s.doomed += c->doomed ? 1 : 0;
                 s.racks += will_be(b, c) && first_of_rack(b, copies, i) ? 1 : 0;
@@ -92,14 +102,14 @@ static bool one_rack(const struct repair_block *b, const struct census *s,
 static unsigned classes_of(const struct repair_block *b, const struct census *s,
                            const struct repair_world *w)
 {
-        uint32_t have = s->valid + s->expected;
+        uint32_t have = s->valid + s->expected, sure = have - s->told;
         unsigned classes = s->corrupt > 0 ? 1u << REPAIR_CORRUPT : 0;
 
         if (have == 0) {
                 classes |= 1u << REPAIR_MISSING;
                 classes |= b->wanted == 1 ? 1u << REPAIR_MISSING_ONE : 0;
-        } else if (have < b->wanted) {
-                classes |= have == 1 ? 1u << REPAIR_ONE_LEFT : 1u << REPAIR_LOW;
+        } else if (sure < b->wanted) {
+                classes |= sure <= 1 ? 1u << REPAIR_ONE_LEFT : 1u << REPAIR_LOW;
         } else if (one_rack(b, s, w)) {
                 classes |= 1u << REPAIR_RACK;
         }
@@ -109,7 +119,7 @@ static unsigned classes_of(const struct repair_block *b, const struct census *s,
 static uint32_t copies_of(const struct repair_block *b, const struct census *s,
                           const struct repair_world *w)
 {
-        uint32_t have = s->valid + s->expected + s->arriving;
+        uint32_t have = s->valid - s->told + s->expected + s->arriving;
 
         if (s->valid == 0)
                 return 0;
@@ -179,7 +189,7 @@ static size_t victim_of(const struct repair_block *b, const struct repair_copy *
         for (size_t i = 0; i < n; i++) {
                 const struct repair_copy *c = &copies[i];
 
-                if (!valid(b, c) || c->doom || c->stale || c->streams > 0)
+                if (!valid(b, c) || c->doom || c->told || c->stale || c->streams > 0)
                         continue;
                 if (b->wanted >= 2 && breaks_racks(b, copies, n, i))
                         continue;
@@ -192,6 +202,10 @@ static size_t victim_of(const struct repair_block *b, const struct repair_copy *
 static void doom_surplus(const struct repair_block *b, struct repair_copy *copies, size_t n,
                          uint32_t fresh)
 {
+        for (size_t i = 0; i < n && fresh >= b->wanted; i++) /* what may go anyway goes first */
+                if (copies[i].told && valid(b, &copies[i]) &&
+                    (b->wanted < 2 || !breaks_racks(b, copies, n, i)))
+                        copies[i].doom = true;
         while (fresh > b->wanted) {
                 size_t i = victim_of(b, copies, n);
 
@@ -216,6 +230,38 @@ static void doom_useless(const struct repair_block *b, struct repair_copy *copie
         }
 }
 
+bool repair_may_go(const struct repair_block *block, const struct repair_copy *copies, size_t n,
+                   const struct repair_world *world, size_t i)
+{
+        const struct repair_copy *c = &copies[i];
+        struct census s;
+
+        BDFS_ASSERT(i < n && c->doomed);
+        if (world->quiet)
+                return false;
+        switch (block->kind) {
+        case REPAIR_FREED: return true;
+        case REPAIR_UNKNOWN:
+        case REPAIR_RETIRED:
+        case REPAIR_WRITING:
+        case REPAIR_COMMITTED: return false;
+        case REPAIR_COMPLETE: break;
+        }
+        s = count(block, copies, n);
+        if (good(block, c) || c->stamp > block->stamp)
+                return c->stamp <= block->stamp && s.fresh >= block->wanted;
+        return s.fresh >= block->wanted ||
+               (s.fresh > 0 && world->others == 0 && s.doomed == 1 && s.arriving == 0);
+}
+
+static void spare(const struct repair_block *b, struct repair_copy *copies, size_t n,
+                  const struct repair_world *w)
+{
+        for (size_t i = 0; i < n; i++)
+                copies[i].spare = copies[i].doomed && !w->quiet &&
+                                  !repair_may_go(b, copies, n, w, i);
+}
+
 static void doom_all(struct repair_copy *copies, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -229,14 +275,19 @@ void repair_judge(const struct repair_block *block, struct repair_copy *copies, 
 
         *ret = (struct repair_verdict){.valid = s.valid,
                                        .fresh = s.fresh,
+                                       .there = s.there,
                                        .reason = reason_of(block, &s, world)};
         for (size_t i = 0; i < n; i++)
                 copies[i].doom = false;
+        spare(block, copies, n, world);
         switch (block->kind) {
-        case REPAIR_FUTURE:
+        case REPAIR_UNKNOWN:
+                ret->classes = n > 0 ? 1u << REPAIR_UNKNOWN_BLOCK : 0;
+                return;
+        case REPAIR_RETIRED:
         case REPAIR_WRITING:
                 return;
-        case REPAIR_ABSENT:
+        case REPAIR_FREED:
                 if (!world->quiet)
                         doom_all(copies, n);
                 return;

@@ -6,12 +6,14 @@
 #include "namenode/blocks_doomed.h"
 
 #define ROW_VERSION 1
+#define ROW_TOLD 2 /* of a replica: ends with told_log */
 #define PAIR_KEY_BYTES 12
 #define DOOMED_FLAG 1
 #define FINALIZED BDFS__REPLICA_STATE__REPLICA_FINALIZED
 
 static const char key_located[] = "located";
 static const char key_cluster[] = "cluster";
+static const char key_looked[] = "looked";
 
 const char *const replicas_tables[REPLICAS_TABLES] = {
         [REPLICAS_META] = "meta",
@@ -82,8 +84,10 @@ static bool replica_decode(const uint8_t *key, size_t key_n, const uint8_t *valu
         ret->stamp = rd_u64be(&v);
         ret->length = rd_u64be(&v);
         ret->epoch = rd_u64be(&v);
+        ret->told_log = version == ROW_TOLD ? rd_u64be(&v) : 0;
         ret->doomed = (flags & DOOMED_FLAG) != 0;
-        return rd_done(&k) && rd_done(&v) && version == ROW_VERSION && ret->state >= 1 &&
+        return rd_done(&k) && rd_done(&v) &&
+               (version == ROW_VERSION || version == ROW_TOLD) && ret->state >= 1 &&
                ret->state < BDFS__REPLICA_STATE__REPLICA_GONE && (flags & ~DOOMED_FLAG) == 0;
 }
 
@@ -91,14 +95,17 @@ static enum bdfs_status replica_write(struct replicas_txn *t, const struct repli
                                       struct bdfs_err *err)
 {
         uint8_t key[PAIR_KEY_BYTES];
-        struct row r = row_of();
+        struct row r = {.n = 0};
 
         key_block_node(key, row->block, row->node);
+        row_u8(&r, row->told_log != 0 ? ROW_TOLD : ROW_VERSION);
         row_u8(&r, row->state);
         row_u8(&r, row->doomed ? DOOMED_FLAG : 0);
         row_u64(&r, row->stamp);
         row_u64(&r, row->length);
         row_u64(&r, row->epoch);
+        if (row->told_log != 0)
+                row_u64(&r, row->told_log);
         return store_put(t->t, REPLICAS_REPLICA, key, sizeof(key), r.bytes, r.n, err);
 }
 
@@ -150,6 +157,22 @@ enum bdfs_status replicas_save(struct replicas_txn *t, struct bdfs_err *err)
                 return BDFS_OK;
         put_u64be(bytes, t->located);
         return meta_put(t, key_located, bytes, sizeof(bytes), err);
+}
+
+enum bdfs_status replicas_looked(struct replicas_txn *t, bool *ret, struct bdfs_err *err)
+{
+        uint8_t yes[1];
+        enum bdfs_status rc = meta_get(t, key_looked, yes, sizeof(yes), err);
+
+        *ret = rc == BDFS_OK;
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
+}
+
+enum bdfs_status replicas_set_looked(struct replicas_txn *t, struct bdfs_err *err)
+{
+        static const uint8_t yes[1] = {1};
+
+        return meta_put(t, key_looked, yes, sizeof(yes), err);
 }
 
 enum bdfs_status replicas_cluster(struct replicas_txn *t, uint8_t ret[16], struct bdfs_err *err)
@@ -222,7 +245,7 @@ enum bdfs_status replicas_of(struct replicas_txn *t, uint64_t block, uint32_t af
 
 static bool locates(const struct replica *r)
 {
-        return r != NULL && r->state == FINALIZED && !r->doomed;
+        return r != NULL && r->state == FINALIZED;
 }
 
 static enum bdfs_status other_locates(struct replicas_txn *t, uint64_t block, uint32_t node,
@@ -334,6 +357,7 @@ enum bdfs_status replica_put(struct replicas_txn *t, const struct replica *row,
         if (rc != BDFS_OK && rc != BDFS_NOT_FOUND)
                 return rc;
         after.doomed = there && before.doomed;
+        after.told_log = there ? before.told_log : 0;
         rc = change(t, there ? &before : NULL, &after, err);
         if (rc == BDFS_OK)
                 log_row(log, there ? &before : NULL, &after);
@@ -455,6 +479,15 @@ enum bdfs_status replica_spare(struct replicas_txn *t, const struct replica *row
         rc = change(t, row, &after, err);
         return rc != BDFS_OK ? rc
                              : replicas_mark(t, REPLICAS_DOOMED, row->node, row->block, false, err);
+}
+
+enum bdfs_status replica_told(struct replicas_txn *t, const struct replica *row, uint64_t log,
+                              struct bdfs_err *err)
+{
+        struct replica after = *row;
+
+        after.told_log = log;
+        return row->told_log == log ? BDFS_OK : replica_write(t, &after, err);
 }
 
 enum bdfs_status replicas_clear(struct replicas_txn *t, enum replicas_table table, uint32_t node,

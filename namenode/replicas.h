@@ -7,7 +7,7 @@
  *
  * Invariants: a row in REPLICA has one in BY_NODE; one in UNSEALED exactly when it is not
  * finalized; one in DOOMED exactly when it is doomed. A node's log has the sum and the number of
- * its finalized rows. `located` is the number of blocks with a finalized row that is not doomed.
+ * its finalized rows. `located` is the number of blocks with a finalized row.
  *
  * Threads: a transaction belongs to one thread.
  * Errors:  those of store.h.
@@ -40,12 +40,14 @@ struct replica {
         bool doomed;        /* its deletion was decided */
         uint64_t stamp, length;
         uint64_t epoch;     /* in which it was last written */
+        uint64_t told_log;  /* the node's run that was told to delete it, 0: none. It may do so at
+                               any time, though the row is doomed no more */
 };
 
 struct replicas_txn {
         struct store_txn *t;
         bool write;
-        uint64_t located;   /* blocks with a finalized row that is not doomed */
+        uint64_t located;   /* blocks with a finalized row */
         uint64_t located_before;
 };
 
@@ -54,6 +56,12 @@ extern const char *const replicas_tables[REPLICAS_TABLES]; /* for store_open() *
 /* Called at the begin of a transaction, and before a commit. */
 enum bdfs_status replicas_load(struct replicas_txn *t, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status replicas_save(struct replicas_txn *t, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Were all blocks looked at since the tables were made? Until then the classes say less than there
+ * is. */
+enum bdfs_status replicas_looked(struct replicas_txn *t, bool *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+enum bdfs_status replicas_set_looked(struct replicas_txn *t, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 /* The cluster that the tables belong to; NOT_FOUND in an empty environment. */
 enum bdfs_status replicas_cluster(struct replicas_txn *t, uint8_t ret[16], struct bdfs_err *err)
         BDFS_MUST_CHECK;
@@ -87,11 +95,14 @@ enum bdfs_status replicas_blocks(struct replicas_txn *t, unsigned table, uint64_
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
-/* Decide that a replica goes, or (if nobody was told yet) that it stays after all. */
+/* Decide that a replica goes, or that it stays after all; note which run of its node was told, or
+ * (0) that what it was told has come to nothing. */
 enum bdfs_status replica_doom(struct replicas_txn *t, const struct replica *row,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status replica_spare(struct replicas_txn *t, const struct replica *row,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status replica_told(struct replicas_txn *t, const struct replica *row, uint64_t log,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 /* A mark on (node, block) in UNSEALED, DOOMED or RECENT. */
 enum bdfs_status replicas_mark(struct replicas_txn *t, enum replicas_table table, uint32_t node,
                                uint64_t block, bool there, struct bdfs_err *err) BDFS_MUST_CHECK;

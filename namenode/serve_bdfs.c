@@ -15,6 +15,7 @@ static void server_info(void *context, struct rpc_call *call)
 {
         struct namenode *nn = context;
         Bdfs__ServerInfoResponse r = BDFS__SERVER_INFO_RESPONSE__INIT;
+        struct blocks_stats replicas;
         struct ns_stats stats;
         struct reading g;
         struct bdfs_err err;
@@ -35,7 +36,14 @@ static void server_info(void *context, struct rpc_call *call)
         if (rc == BDFS_OK) {
                 r.inodes = stats.inodes;
                 r.blocks = stats.blocks;
+                r.has_retired_blocks = r.has_retired_bytes = r.has_freed_blocks = 1;
+                r.retired_blocks = stats.retired;
+                r.retired_bytes = stats.retired_bytes;
+                r.freed_blocks = stats.freed;
         }
+        blocks_stats(nn->blocks, &replicas);
+        r.has_unknown_blocks = 1;
+        r.unknown_blocks = replicas.unknown;
         r.journal_index = commit_index(nn->commit);
         r.checkpoint_index = commit_checkpoint_index(nn->commit);
         r.started_wall_ms = nn->started_wall_ms;
@@ -61,6 +69,7 @@ static const char *block_state_name(enum block_state state)
         switch (state) {
         case BLOCK_UNDER_CONSTRUCTION: return "under construction";
         case BLOCK_COMMITTED: return "committed";
+        case BLOCK_RETIRED: return "deleted, kept for readers";
         case BLOCK_COMPLETE: break;
         }
         return "complete";
@@ -311,6 +320,7 @@ static enum bdfs_status check_page(struct fsck *f, const Bdfs__FsckRequest *q, s
 static void fsck(void *context, struct rpc_call *call)
 {
         const Bdfs__FsckRequest *q = (const void *)call->request;
+        struct blocks_stats stats;
         struct fsck *f;
         struct buf position;
         struct reading g;
@@ -331,6 +341,9 @@ static void fsck(void *context, struct rpc_call *call)
         f->r.problems = f->problems;
         f->r.has_open_files = f->r.has_under_replicated = f->r.has_missing = f->r.has_corrupt = 1;
         buf_init(&position, 0);
+        blocks_stats(g.nn->blocks, &stats);
+        f->r.has_unknown_blocks = 1;
+        f->r.unknown_blocks = stats.unknown;
         rc = check_page(f, q, &position, &err);
         reading_end(&g, rc, &f->r.base, &err);
         buf_fini(&position);

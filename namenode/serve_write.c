@@ -6,6 +6,7 @@
 #include "namenode/serve_write.h"
 
 #define NODES_ROOM 4096
+#define SPACE_POLL_MS 200
 
 /* ---- what several calls need ---- */
 
@@ -133,6 +134,25 @@ static void add_block_done(struct mutation *m, struct rpc_call *call,
         describe_fini(&d);
 }
 
+/* As blocks_place(). Where there is no room, but will be since something waits to be freed, that is
+ * freed, and waited for. */
+static enum bdfs_status place_or_wait(struct namenode *nn, const struct place_request *want,
+                                      uint32_t *ret, size_t *ret_n, struct bdfs_err *err)
+{
+        int64_t deadline_ms = os_mono_ms() + SPACE_WAIT_MS;
+        struct blocks_stats stats;
+        enum bdfs_status rc;
+
+        while ((rc = blocks_place(nn->blocks, want, ret, ret_n, err)) == BDFS_NO_SPACE) {
+                blocks_stats(nn->blocks, &stats);
+                if ((stats.retired_bytes == 0 && stats.pending_deletion == 0) ||
+                    os_mono_ms() >= deadline_ms)
+                        break;
+                os_sleep_ms(SPACE_POLL_MS);
+        }
+        return rc;
+}
+
 /* Pick datanodes for a new block of the file. False: the call is answered with HDFS's words. */
 static bool place(struct namenode *nn, struct rpc_call *call, const char *src,
                   const struct ns_writer *w, const Hadoop__AddBlockRequestProto *q, uint32_t *ret,
@@ -149,7 +169,7 @@ static bool place(struct namenode *nn, struct rpc_call *call, const char *src,
         struct bdfs_err err, why;
 
         want.exclude_n = info_numbers(nn, q->excludenodes, q->n_excludenodes, exclude, 64);
-        if (blocks_place(nn->blocks, &want, ret, ret_n, &why) == BDFS_OK)
+        if (place_or_wait(nn, &want, ret, ret_n, &why) == BDFS_OK)
                 return true;
         blocks_stats(nn->blocks, &stats);
         (void)bdfs_fail(&err, why.status,

@@ -27,6 +27,8 @@ const char *const table_names[TABLE_COUNT] = {
         [TABLE_KEY] = "key",
         [TABLE_QUOTA] = "quota",
         [TABLE_SNAPSHOT] = "snapshot",
+        [TABLE_RETIRED] = "retired",
+        [TABLE_FREED] = "freed",
 };
 
 static_assert(TABLE_COUNT <= STORE_TABLES_MAX, "every table fits the store");

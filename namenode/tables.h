@@ -52,6 +52,8 @@ enum table {
         TABLE_NODE,        /* 'i' number -> uuid, key; 'u' uuid -> number */
         TABLE_TARGET,      /* symlink -> what it points to */
         TABLE_ZONE, TABLE_KEY, TABLE_QUOTA, TABLE_SNAPSHOT, /* later issues */
+        TABLE_RETIRED,     /* (time, block): nothing refers to it, it waits to be freed (grace.h) */
+        TABLE_FREED,       /* block -> struct freed_row: its replicas may be deleted */
         TABLE_COUNT
 };
 extern const char *const table_names[TABLE_COUNT];
@@ -148,16 +150,24 @@ enum bdfs_status table_put_extent(struct store_txn *t, const struct extent *row,
 enum bdfs_status table_del_extent(struct store_txn *t, uint64_t inode, uint64_t offset,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 
-enum block_state { BLOCK_UNDER_CONSTRUCTION = 1, BLOCK_COMMITTED = 2, BLOCK_COMPLETE = 3 };
+enum block_state {
+        BLOCK_UNDER_CONSTRUCTION = 1,
+        BLOCK_COMMITTED = 2,
+        BLOCK_COMPLETE = 3,
+        BLOCK_RETIRED = 4,      /* nothing refers to it any more; readers may still have it open */
+};
 
 struct block {
         uint64_t id, stamp, length; /* length: UNDER_CONSTRUCTION: what an fsync acknowledged */
         enum block_state state;
         uint32_t replication;       /* copies wanted: the most of all files that refer to it */
-        uint32_t refs;              /* rows in TABLE_BLOCK_REF; never 0 */
+        uint32_t refs;              /* rows in TABLE_BLOCK_REF; 0 only when RETIRED */
         uint32_t nodes_n;           /* ever offered, pipeline first; none when COMPLETE */
         uint32_t pipeline_n;        /* how many of them are the pipeline of now */
         uint32_t nodes[BLOCK_NODES_MAX];
+        int64_t retired_ms;         /* RETIRED: when its last reference went */
+        bool decided;               /* UNDER_CONSTRUCTION: recovery has told nodes to seal it ... */
+        uint64_t decided_length;    /* ... at this length */
 };
 enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block *ret,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -177,6 +187,39 @@ enum bdfs_status table_put_block_ref(struct store_txn *t, const struct block_ref
                                      struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status table_del_block_ref(struct store_txn *t, const struct block_ref *ref,
                                      struct bdfs_err *err) BDFS_MUST_CHECK;
+
+struct retired {
+        int64_t since_ms;
+        uint64_t block;
+};
+enum bdfs_status table_put_retired(struct store_txn *t, const struct retired *row,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_del_retired(struct store_txn *t, const struct retired *row,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The one that waits longest; NOT_FOUND: none. */
+enum bdfs_status table_first_retired(struct store_txn *t, struct retired *ret,
+                                     struct bdfs_err *err) BDFS_MUST_CHECK;
+bool retired_decode(const uint8_t *key, size_t key_n, struct retired *ret);
+/* Bytes of all copies of retired blocks; no row: 0. */
+enum bdfs_status table_get_retired_bytes(struct store_txn *t, uint64_t *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+enum bdfs_status table_put_retired_bytes(struct store_txn *t, uint64_t bytes, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+
+struct freed_row {
+        uint64_t block, stamp;
+        int64_t time_ms;
+};
+enum bdfs_status table_get_freed(struct store_txn *t, uint64_t block, struct freed_row *ret,
+                                 struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_put_freed(struct store_txn *t, const struct freed_row *row,
+                                 struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status table_del_freed(struct store_txn *t, uint64_t block, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* At most @room rows of blocks with a number > @after, ascending. */
+enum bdfs_status table_list_freed(struct store_txn *t, uint64_t after, struct freed_row *ret,
+                                  size_t room, size_t *ret_n, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 
 /* ---- totals --------------------------------------------------------------------------------- */
 

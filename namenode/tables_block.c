@@ -57,22 +57,32 @@ enum bdfs_status table_del_extent(struct store_txn *t, uint64_t inode, uint64_t 
 
 /* ---- blocks --------------------------------------------------------------------------------- */
 
+/* Rows of version 2 end with what few blocks have: when they were retired, and the length that
+ * recovery decided. */
+#define BLOCK_ROW_MORE 2
+#define BLOCK_ROW_BYTES_MAX (32 + 4 * BLOCK_NODES_MAX + 17)
+
 static bool block_sane(const struct block *b)
 {
-        if (b->state < BLOCK_UNDER_CONSTRUCTION || b->state > BLOCK_COMPLETE)
+        bool retired = b->state == BLOCK_RETIRED;
+
+        if (b->state < BLOCK_UNDER_CONSTRUCTION || b->state > BLOCK_RETIRED)
                 return false;
-        return b->stamp != 0 && b->refs > 0 && b->replication > 0 &&
+        if (b->decided && b->state != BLOCK_UNDER_CONSTRUCTION)
+                return false;
+        return b->stamp != 0 && (b->refs == 0) == retired && b->replication > 0 &&
                b->replication <= REPLICATION_MAX && b->length <= FILE_BYTES_MAX &&
                b->nodes_n <= BLOCK_NODES_MAX && b->pipeline_n <= b->nodes_n &&
-               b->pipeline_n <= PIPELINE_NODES_MAX;
+               b->pipeline_n <= PIPELINE_NODES_MAX && b->decided_length <= FILE_BYTES_MAX;
 }
 
 bool block_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                   struct block *ret)
 {
-        struct rd r = row_rd(value, n);
+        struct rd r = rd_of(value, n);
+        uint8_t version = rd_u8(&r);
 
-        if (key_n != 8)
+        if (key_n != 8 || (version != TABLE_ROW_VERSION && version != BLOCK_ROW_MORE))
                 return false;
         ret->id = get_u64be(key);
         ret->stamp = rd_u64be(&r);
@@ -82,11 +92,14 @@ bool block_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t
         ret->refs = rd_u32be(&r);
         ret->nodes_n = rd_u8(&r);
         ret->pipeline_n = rd_u8(&r);
-        if (r.bad || !block_sane(ret))
+        if (r.bad || ret->nodes_n > BLOCK_NODES_MAX)
                 return false;
         for (uint32_t i = 0; i < ret->nodes_n; i++)
                 ret->nodes[i] = rd_u32be(&r);
-        return rd_done(&r);
+        ret->retired_ms = version == BLOCK_ROW_MORE ? (int64_t)rd_u64be(&r) : 0;
+        ret->decided = version == BLOCK_ROW_MORE && rd_u8(&r) != 0;
+        ret->decided_length = version == BLOCK_ROW_MORE ? rd_u64be(&r) : 0;
+        return rd_done(&r) && block_sane(ret);
 }
 
 enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block *ret,
@@ -108,12 +121,13 @@ enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block 
 enum bdfs_status table_put_block(struct store_txn *t, const struct block *row,
                                  struct bdfs_err *err)
 {
-        uint8_t key[8], value[32 + 4 * BLOCK_NODES_MAX];
+        bool more = row->state == BLOCK_RETIRED || row->decided;
+        uint8_t key[8], value[BLOCK_ROW_BYTES_MAX];
         struct row r = {.at = value};
 
         BDFS_ASSERT(block_sane(row));
         put_u64be(key, row->id);
-        row_u8(&r, TABLE_ROW_VERSION);
+        row_u8(&r, more ? BLOCK_ROW_MORE : TABLE_ROW_VERSION);
         row_u64(&r, row->stamp);
         row_u64(&r, row->length);
         row_u8(&r, (uint8_t)row->state);
@@ -124,6 +138,11 @@ enum bdfs_status table_put_block(struct store_txn *t, const struct block *row,
         row_u8(&r, (uint8_t)row->pipeline_n);
         for (uint32_t i = 0; i < row->nodes_n; i++)
                 row_u32(&r, row->nodes[i]);
+        if (more) {
+                row_u64(&r, (uint64_t)row->retired_ms);
+                row_u8(&r, row->decided ? 1 : 0);
+                row_u64(&r, row->decided_length);
+        }
         return store_put(t, TABLE_BLOCK, key, sizeof(key), value, (size_t)(r.at - value), err);
 }
 
@@ -171,4 +190,171 @@ enum bdfs_status table_del_block_ref(struct store_txn *t, const struct block_ref
 
         block_ref_key(key, ref);
         return store_del(t, TABLE_BLOCK_REF, key, sizeof(key), err);
+}
+
+/* ---- without a reference -------------------------------------------------------------------- */
+
+static const char retired_bytes_key[] = "retired_bytes";
+
+static void retired_key(uint8_t to[16], const struct retired *row)
+{
+        BDFS_ASSERT(row->since_ms >= 0);
+        put_u64be(to, (uint64_t)row->since_ms);
+        put_u64be(to + 8, row->block);
+}
+
+bool retired_decode(const uint8_t *key, size_t key_n, struct retired *ret)
+{
+        if (key_n != 16)
+                return false;
+        ret->since_ms = (int64_t)get_u64be(key);
+        ret->block = get_u64be(key + 8);
+        return ret->since_ms >= 0;
+}
+
+enum bdfs_status table_put_retired(struct store_txn *t, const struct retired *row,
+                                   struct bdfs_err *err)
+{
+        static const uint8_t value[1] = {TABLE_ROW_VERSION};
+        uint8_t key[16];
+
+        retired_key(key, row);
+        return store_put(t, TABLE_RETIRED, key, sizeof(key), value, sizeof(value), err);
+}
+
+enum bdfs_status table_del_retired(struct store_txn *t, const struct retired *row,
+                                   struct bdfs_err *err)
+{
+        uint8_t key[16];
+
+        retired_key(key, row);
+        return store_del(t, TABLE_RETIRED, key, sizeof(key), err);
+}
+
+enum bdfs_status table_first_retired(struct store_txn *t, struct retired *ret,
+                                     struct bdfs_err *err)
+{
+        const uint8_t *key, *value;
+        size_t key_n, n;
+        struct store_cursor *c;
+        enum bdfs_status rc = store_cursor_open(t, TABLE_RETIRED, &c, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        rc = store_cursor_seek(c, NULL, 0, err);
+        if (rc == BDFS_OK) {
+                store_cursor_at(c, &key, &key_n, &value, &n);
+                if (!retired_decode(key, key_n, ret))
+                        rc = row_corrupt(TABLE_RETIRED, err);
+        }
+        store_cursor_close(c);
+        return rc;
+}
+
+enum bdfs_status table_get_retired_bytes(struct store_txn *t, uint64_t *ret, struct bdfs_err *err)
+{
+        const uint8_t *value;
+        size_t n;
+        struct rd r;
+        enum bdfs_status rc = store_get(t, TABLE_META, retired_bytes_key,
+                                        sizeof(retired_bytes_key) - 1, &value, &n, err);
+
+        *ret = 0;
+        if (rc == BDFS_NOT_FOUND)
+                return BDFS_OK;
+        if (rc != BDFS_OK)
+                return rc;
+        r = row_rd(value, n);
+        *ret = rd_u64be(&r);
+        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+}
+
+enum bdfs_status table_put_retired_bytes(struct store_txn *t, uint64_t bytes, struct bdfs_err *err)
+{
+        uint8_t value[9];
+        struct row r = {.at = value};
+
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_u64(&r, bytes);
+        return store_put(t, TABLE_META, retired_bytes_key, sizeof(retired_bytes_key) - 1, value,
+                         sizeof(value), err);
+}
+
+static bool freed_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
+                         struct freed_row *ret)
+{
+        struct rd r = row_rd(value, n);
+
+        if (key_n != 8)
+                return false;
+        ret->block = get_u64be(key);
+        ret->stamp = rd_u64be(&r);
+        ret->time_ms = (int64_t)rd_u64be(&r);
+        return rd_done(&r) && ret->block != 0;
+}
+
+enum bdfs_status table_get_freed(struct store_txn *t, uint64_t block, struct freed_row *ret,
+                                 struct bdfs_err *err)
+{
+        uint8_t key[8];
+        const uint8_t *value;
+        size_t n;
+        enum bdfs_status rc;
+
+        put_u64be(key, block);
+        rc = store_get(t, TABLE_FREED, key, sizeof(key), &value, &n, err);
+        if (rc != BDFS_OK)
+                return rc;
+        return freed_decode(key, sizeof(key), value, n, ret) ? BDFS_OK
+                                                             : row_corrupt(TABLE_FREED, err);
+}
+
+enum bdfs_status table_put_freed(struct store_txn *t, const struct freed_row *row,
+                                 struct bdfs_err *err)
+{
+        uint8_t key[8], value[17];
+        struct row r = {.at = value};
+
+        put_u64be(key, row->block);
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_u64(&r, row->stamp);
+        row_u64(&r, (uint64_t)row->time_ms);
+        return store_put(t, TABLE_FREED, key, sizeof(key), value, sizeof(value), err);
+}
+
+enum bdfs_status table_del_freed(struct store_txn *t, uint64_t block, struct bdfs_err *err)
+{
+        uint8_t key[8];
+
+        put_u64be(key, block);
+        return store_del(t, TABLE_FREED, key, sizeof(key), err);
+}
+
+enum bdfs_status table_list_freed(struct store_txn *t, uint64_t after, struct freed_row *ret,
+                                  size_t room, size_t *ret_n, struct bdfs_err *err)
+{
+        const uint8_t *k, *v;
+        size_t k_n, v_n;
+        uint8_t key[8];
+        struct store_cursor *c;
+        enum bdfs_status rc = store_cursor_open(t, TABLE_FREED, &c, err);
+
+        *ret_n = 0;
+        if (rc != BDFS_OK)
+                return rc;
+        put_u64be(key, after + 1);
+        rc = after == UINT64_MAX ? BDFS_NOT_FOUND : store_cursor_seek(c, key, sizeof(key), NULL);
+        while (rc == BDFS_OK && *ret_n < room) {
+                store_cursor_at(c, &k, &k_n, &v, &v_n);
+                if (!freed_decode(k, k_n, v, v_n, &ret[*ret_n])) {
+                        rc = row_corrupt(TABLE_FREED, err);
+                        break;
+                }
+                (*ret_n)++;
+                rc = store_cursor_next(c, NULL);
+        }
+        store_cursor_close(c);
+        if (rc == BDFS_OK || rc == BDFS_NOT_FOUND)
+                return BDFS_OK;
+        return rc == BDFS_CORRUPT ? rc : bdfs_fail(err, rc, "freed blocks");
 }

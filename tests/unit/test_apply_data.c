@@ -17,14 +17,14 @@ static void truncate_cuts_the_map_at_once(void **state)
         assert_int_equal(s.extents, 3);
         assert_int_equal(s.mtime, kit.now);
         assert_false(s.open);
-        assert_int_equal(freed(), 0);
+        assert_int_equal(unreferenced(), 0);
         assert_int_equal(last_block("/o/f").length, 952); /* the block stays as it is */
         kit_check();
         ANSWERS(do_truncate(&ALICE, "/o/f", 1024, "h"), true);
-        assert_int_equal(freed(), 2);
+        assert_int_equal(unreferenced(), 2);
         kit_check();
         ANSWERS(do_truncate(&ALICE, "/o/f", 0, "h"), true);
-        assert_int_equal(freed(), 3);
+        assert_int_equal(unreferenced(), 3);
 }
 
 static void truncate_refuses_in_the_words_of_hdfs(void **state)
@@ -71,7 +71,7 @@ static void concat_joins_maps_and_takes_the_names_away(void **state)
         }
         assert_int_equal(at, 4024);
         ns_map_fini(&m);
-        assert_int_equal(freed(), 0);
+        assert_int_equal(unreferenced(), 0);
         kit_check();
 }
 
@@ -173,7 +173,7 @@ static void a_block_that_two_files_share_wants_the_most_copies(void **state)
         (void)state;
         make_file(&ALICE, "/o/g", 5, (struct creation){.replication = 7});
         OK(set_extents("/o/g", 3000, map, 3));
-        assert_int_equal(freed(), 1);
+        assert_int_equal(unreferenced(), 1);
         assert_int_equal(block_of(b).refs, 3);
         assert_int_equal(block_of(b).replication, 7);
         kit_check();
@@ -190,7 +190,7 @@ static void a_block_that_two_files_share_wants_the_most_copies(void **state)
         assert_int_equal(block_of(b).refs, 1);
         assert_int_equal(block_of(b).replication, 4);
         ANSWERS(do_delete(&ALICE, "/o/g", false), true);
-        assert_int_equal(freed(), 4);
+        assert_int_equal(unreferenced(), 4);
 }
 
 static void a_map_of_a_test_tool_is_checked(void **state)
@@ -207,9 +207,131 @@ static void a_map_of_a_test_tool_is_checked(void **state)
         assert_int_equal(set_extents("/o/f", 100, unknown, 1), BDFS_NOT_FOUND);
         assert_int_equal(set_extents("/o/f", 50, itself, 1), BDFS_INVALID);
         OK(set_extents("/o/f", 1000, itself, 1)); /* a block of its own old map */
-        assert_int_equal(freed(), 2);
+        assert_int_equal(unreferenced(), 2);
         OK(set_extents("/o/f", 1000, NULL, 0));
-        assert_int_equal(freed(), 3);
+        assert_int_equal(unreferenced(), 3);
+}
+
+/* ---- without a reference -------------------------------------------------------------------- */
+
+static struct at_block block_at(const char *path, uint64_t offset)
+{
+        struct extent e;
+
+        OK(extents_before(kit.t, inode_of(path), offset + 1, &e, &kit.err));
+        return (struct at_block){.id = e.block};
+}
+
+static bool waits(uint64_t id)
+{
+        struct block b;
+
+        return table_get_block(kit.t, id, &b, NULL) == BDFS_OK && b.state == BLOCK_RETIRED;
+}
+
+/* Whatever takes the last reference away, the block stays for those who have the file open. */
+static void every_way_to_lose_the_last_reference_keeps_the_block(void **state)
+{
+        const char *sources[] = {"/o/s"};
+        struct at_block deleted, over, cut, made;
+        uint64_t bytes;
+
+        (void)state;
+        make_file(&ALICE, "/o/a", 1024, (struct creation){0});
+        make_file(&ALICE, "/o/b", 1024, (struct creation){0});
+        make_file(&ALICE, "/o/c", 3 * 1024, (struct creation){0});
+        make_file(&ALICE, "/o/m", 1024, (struct creation){.replication = 3});
+        make_file(&ALICE, "/o/s", 1024, (struct creation){0});
+        deleted = block_at("/o/a", 0);
+        over = block_at("/o/b", 0);
+        cut = block_at("/o/c", 2048);
+        made = block_at("/o/m", 0);
+        ANSWERS(do_delete(&ALICE, "/o/a", false), true);
+        OK(do_rename(&ALICE, "/o/e", "/o/b", false, true));
+        OK(do_truncate(&ALICE, "/o/c", 1500, "h"));
+        OK(do_create(&ALICE, "/o/m", (struct creation){.overwrite = true}));
+        OK(do_concat(&ALICE, "/o/c", sources, 1)); /* moves references, loses none */
+        assert_true(waits(deleted.id) && waits(over.id) && waits(cut.id) && waits(made.id));
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 4);
+        assert_int_equal(store_count(kit.t, TABLE_FREED), 0);
+        kit_check();
+        OK(table_get_retired_bytes(kit.t, &bytes, &kit.err));
+        assert_int_equal(bytes, (3 * 2 + 3) * 1024);
+}
+
+static void a_retired_block_is_freed_by_a_record_when_its_time_has_come(void **state)
+{
+        struct freed_row row;
+        struct at_block first, second;
+        const uint64_t *list;
+        uint64_t bytes;
+        size_t n;
+
+        (void)state;
+        make_file(&ALICE, "/o/a", 1024, (struct creation){0});
+        make_file(&ALICE, "/o/b", 1024, (struct creation){0});
+        first = block_at("/o/a", 0);
+        second = block_at("/o/b", 0);
+        kit.now = 5000000;
+        ANSWERS(do_delete(&ALICE, "/o/a", false), true);
+        kit.now = 6000000;
+        ANSWERS(do_delete(&ALICE, "/o/b", false), true);
+        assert_int_equal(do_free(10, 4999999), 0);
+        assert_false(kit.changed);
+        kit.now = 7000000;
+        assert_int_equal(do_free(10, 5000000), 1);
+        assert_true(kit.changed);
+        assert_false(waits(first.id));
+        assert_true(waits(second.id));
+        OK(table_get_freed(kit.t, first.id, &row, &kit.err));
+        assert_int_equal(row.time_ms, 7000000);
+        list = apply_freed(kit.batch, &n);
+        assert_int_equal(n, 1);
+        assert_int_equal(list[0], first.id);
+        kit_check();
+        assert_int_equal(do_free(10, INT64_MAX), 1); /* for want of space */
+        kit_check();
+        OK(table_get_retired_bytes(kit.t, &bytes, &kit.err));
+        assert_int_equal(bytes, 0);
+        OK(APPLY(NULL, FORGET_FREED, forget_freed, ForgetFreedOp, FORGET_FREED_OP,
+                 op_.blocks = &first.id; op_.n_blocks = 1));
+        assert_int_equal(kit.result->count, 1);
+        assert_int_equal(table_get_freed(kit.t, first.id, &row, NULL), BDFS_NOT_FOUND);
+        OK(table_get_freed(kit.t, second.id, &row, &kit.err));
+        kit_check();
+}
+
+static void blocks_are_freed_in_slices_oldest_first(void **state)
+{
+        uint64_t n, all = 0;
+
+        (void)state;
+        make_file(&ALICE, "/o/long", 100 * 1024, (struct creation){0});
+        ANSWERS(do_delete(&ALICE, "/o/long", false), true);
+        while (do_slice(50) > 0)
+                ;
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 100);
+        while ((n = do_free(30, INT64_MAX)) > 0) {
+                assert_true(n <= 30);
+                all += n;
+                kit_check();
+        }
+        assert_int_equal(all, 100);
+        assert_int_equal(store_count(kit.t, TABLE_FREED), 100);
+}
+
+/* What never had a byte that was acknowledged has no reader. */
+static void an_abandoned_block_is_freed_at_once(void **state)
+{
+        struct at_block b;
+
+        (void)state;
+        OK(do_create(&ALICE, "/o/w", (struct creation){.holder = "w"}));
+        OK(do_add_block(&ALICE, "/o/w", 0, "w", (struct at_block){0}));
+        b = got(0);
+        OK(do_abandon(&ALICE, "/o/w", 0, "w", b));
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 0);
+        assert_int_equal(store_count(kit.t, TABLE_FREED), 1);
 }
 
 int main(void)
@@ -217,6 +339,10 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_o, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(truncate_cuts_the_map_at_once),
+                TEST(every_way_to_lose_the_last_reference_keeps_the_block),
+                TEST(a_retired_block_is_freed_by_a_record_when_its_time_has_come),
+                TEST(blocks_are_freed_in_slices_oldest_first),
+                TEST(an_abandoned_block_is_freed_at_once),
                 TEST(truncate_refuses_in_the_words_of_hdfs),
                 TEST(concat_joins_maps_and_takes_the_names_away),
                 TEST(concat_refuses_in_the_words_of_hdfs),

@@ -21,14 +21,6 @@ static struct block UNUSED block_of(uint64_t id)
         return b;
 }
 
-static size_t UNUSED freed(void)
-{
-        size_t n;
-
-        (void)apply_freed(kit.batch, &n);
-        return n;
-}
-
 static int UNUSED setup_o(void **state)
 {
         (void)setup(state);

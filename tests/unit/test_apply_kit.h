@@ -376,6 +376,19 @@ static enum bdfs_status UNUSED do_delete(const struct as *who, const char *path,
                      op_.recursive = recursive);
 }
 
+/* Blocks without a reference: those that wait and those that were freed. */
+static size_t UNUSED unreferenced(void)
+{
+        return store_count(kit.t, TABLE_RETIRED) + store_count(kit.t, TABLE_FREED);
+}
+
+static uint64_t UNUSED do_free(uint32_t most, int64_t until_ms)
+{
+        OK(APPLY(NULL, FREE_BLOCKS, free_blocks, FreeBlocksOp, FREE_BLOCKS_OP, op_.most = most;
+                 op_.until_ms = until_ms));
+        return kit.result->count;
+}
+
 static uint64_t UNUSED do_slice(uint32_t most)
 {
         OK(APPLY(NULL, DELETE_SLICE, delete_slice, DeleteSliceOp, DELETE_SLICE_OP,

@@ -199,7 +199,7 @@ static void a_lease_that_ran_out_goes_to_the_namenode(void **state)
         ANSWERS(do_start_recovery(inode), false); /* nobody answered: another stamp */
         assert_true(kit.result->block->stamp > w.last.stamp);
         ANSWERS(do_close_expired(inode, (struct at_block){0}), true);
-        assert_int_equal(freed(), 1);
+        assert_int_equal(unreferenced(), 1);
         assert_int_equal(block_of(first.id).state, BLOCK_COMPLETE);
         OK(do_append(&ALICE, "/o/w", "next", false));
         ANSWERS(do_start_recovery(inode), true); /* nothing was being written */

@@ -151,6 +151,7 @@ static inline void kit_free_block(struct kit *k, uint64_t id)
         struct bdfs_err err;
 
         OK(table_del_block(t, id, &err));
+        OK(table_put_freed(t, &(struct freed_row){.block = id, .stamp = KIT_STAMP}, &err));
         kit_commit(t);
         blocks_freed(k->b, &id, 1);
 }

@@ -758,6 +758,130 @@ static void blocks_freed_just_before_a_crash_are_found(void **state)
         assert_int_equal(stats().pending_deletion, 0);
 }
 
+/* ---- orders that are told again -------------------------------------------------------------- */
+
+/* The datanode's process ends and starts again: what it has is the same, its log is another. */
+static void restart_node(uint32_t i)
+{
+        struct kit_node *n = &k->node[i];
+
+        n->log_id += 1000;
+        n->log_first = n->log_next = n->sent = 1;
+}
+
+static void set_wanted(uint64_t id, uint32_t wanted)
+{
+        kit_block(k, id, KIT_STAMP, 1 * MIB, BLOCK_COMPLETE, wanted);
+        blocks_check(k->b, &id, 1);
+}
+
+/* Of three copies two are to go. Returns who keeps its copy. */
+static uint32_t told_to_keep_one(void)
+{
+        const uint32_t three[] = {1, 2, 3};
+        uint32_t left = 6;
+
+        join_all(3);
+        kit_stored(k, B1, 3, three, 3);
+        for (uint32_t i = 1; i <= 3; i++)
+                kit_report(k, i);
+        set_wanted(B1, 1);
+        kit_pass(k, 2000);
+        assert_int_equal(k->deletes_n, 2);
+        left -= k->deletes[0].node + k->deletes[1].node;
+        kit_forget_commands(k);
+        return left;
+}
+
+static void a_deletion_is_looked_at_anew_whenever_it_is_told(void **state)
+{
+        uint32_t left;
+
+        (void)state;
+        left = told_to_keep_one();
+        for (uint32_t i = 1; i <= 3; i++) { /* victims crash at unlink, the survivor's disk dies */
+                stop_node(i);
+                if (i != left)
+                        restart_node(i);
+        }
+        kit_pass(k, 12000);
+        for (uint32_t i = 1; i <= 3; i++)
+                if (i != left)
+                        (void)kit_join(k, i);
+        kit_pass(k, 60000);
+        for (size_t i = 1; i < k->deletes_n; i++)
+                assert_int_equal(k->deletes[i].node, k->deletes[0].node);
+        kit_obey(k);
+        kit_pass(k, 60000);
+        kit_obey(k);
+        assert_int_equal(holders_of(B1), 2); /* one of the two, and the one that is away */
+        assert_int_equal(kit_copies_of(k, B1), 1);
+}
+
+static void a_told_replica_is_no_reason_to_remove_another(void **state)
+{
+        uint32_t left;
+
+        (void)state;
+        left = told_to_keep_one();
+        stop_node(left); /* the victims have the order, and have not done it yet */
+        kit_pass(k, 60000);
+        assert_int_equal(k->deletes_n, 0);
+        assert_int_equal(kit_copies_of(k, B1), 2);
+}
+
+static void replicas_that_were_to_go_end_safe_mode(void **state)
+{
+        uint32_t left;
+
+        (void)state;
+        left = told_to_keep_one();
+        kit_restart(k, false);
+        for (uint32_t i = 1; i <= 3; i++) {
+                k->node[i].alive = false;
+                if (i == left)
+                        continue;
+                restart_node(i);
+                (void)kit_join(k, i);
+        }
+        kit_pass(k, 30000);
+        assert_false(blocks_safe_mode(k->b, SAFE_MODE_GET));
+        kit_obey(k); /* one of the two is surplus again, but only one */
+        kit_pass(k, 30000);
+        assert_int_equal(k->deletes_n, 0);
+        assert_int_equal(kit_copies_of(k, B1), 1);
+}
+
+static void a_block_that_is_missing_from_the_table_is_kept(void **state)
+{
+        const uint32_t three[] = {1, 2, 3};
+        struct store_txn *t;
+        struct bdfs_err err;
+
+        (void)state;
+        join_all(3);
+        kit_stored(k, B1, 3, three, 3);
+        kit_stored(k, B2, 3, three, 3);
+        for (uint32_t i = 1; i <= 3; i++)
+                kit_report(k, i);
+        t = kit_write(k); /* as after a flipped bit in its key */
+        OK(table_del_block(t, B1, &err));
+        kit_commit(t);
+        blocks_check(k->b, &(uint64_t){B1}, 1);
+        kit_pass(k, 30000);
+        kit_restart(k, false);
+        join_all(3);
+        kit_pass(k, 30000);
+        assert_int_equal(k->deletes_n, 0);
+        kit_restart(k, true);
+        for (uint32_t i = 1; i <= 3; i++)
+                restart_node(i);
+        join_all(3);
+        kit_pass(k, 30000);
+        assert_int_equal(k->deletes_n, 0);
+        assert_int_equal(kit_copies_of(k, B1), 3);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -792,6 +916,10 @@ int main(void)
                 T(lost_tables_are_collected_again),
                 T(damaged_tables_are_thrown_away_while_running),
                 T(blocks_freed_just_before_a_crash_are_found),
+                T(a_deletion_is_looked_at_anew_whenever_it_is_told),
+                T(a_told_replica_is_no_reason_to_remove_another),
+                T(replicas_that_were_to_go_end_safe_mode),
+                T(a_block_that_is_missing_from_the_table_is_kept),
         };
 #undef T
 

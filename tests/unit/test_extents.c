@@ -18,7 +18,7 @@ static int setup_files(void **state)
         (void)setup(state);
         file = make(50, 2);
         other = make(51, 3);
-        list = (struct freed){0};
+        list = (struct freed){.now_ms = 77};
         return 0;
 }
 
@@ -116,9 +116,17 @@ static void a_block_goes_with_its_last_reference(void **state)
         assert_int_equal(file.length, 150);
         assert_int_equal(list.n, 0);
         OK(extents_cut(kit.t, &file, 0, &list, &kit.err));
+        assert_int_equal(list.n, 0);
+        assert_int_equal(list.retired_bytes, 2 * 1024);
+        OK(table_get_block(kit.t, 1, &b, &kit.err));
+        assert_int_equal(b.state, BLOCK_RETIRED);
+        assert_int_equal(b.retired_ms, 77);
+        OK(grace_free(kit.t, &list, &b, &kit.err));
         assert_int_equal(list.n, 1);
         assert_int_equal(list.blocks[0], 1);
+        assert_int_equal(list.retired_bytes, 0);
         assert_int_equal(table_get_block(kit.t, 1, &b, NULL), BDFS_NOT_FOUND);
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 0);
         assert_int_equal(store_count(kit.t, TABLE_BLOCK_REF), 0);
         assert_int_equal(store_count(kit.t, TABLE_EXTENT), 0);
 }
@@ -135,7 +143,7 @@ static void a_cut_in_a_hole_leaves_the_extent_before_it(void **state)
         assert_int_equal(file.extents, 1);
         OK(extents_last(kit.t, file.id, &e, &kit.err));
         assert_int_equal(e.length, 100);
-        assert_int_equal(list.n, 1);
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 1);
 }
 
 static void shedding_stops_at_its_bound(void **state)
@@ -151,7 +159,7 @@ static void shedding_stops_at_its_bound(void **state)
         most = 10;
         OK(extents_shed(kit.t, &file, &most, &list, &kit.err));
         assert_int_equal(most, 7);
-        assert_int_equal(list.n, 5);
+        assert_int_equal(store_count(kit.t, TABLE_RETIRED), 5);
 }
 
 static void joining_moves_every_extent(void **state)

@@ -233,9 +233,9 @@ static void stale_copies_are_neither_counted_nor_sources_and_go_at_last(void **s
         assert_int_equal(repair_source(&complete_3, &c[3], 1), SIZE_MAX);
 }
 
-static void copies_of_a_block_that_is_gone_go_and_those_of_a_future_one_stay(void **state)
+static void copies_of_a_freed_block_go_and_all_others_that_are_no_files_stay(void **state)
 {
-        struct repair_block b = {.kind = REPAIR_ABSENT};
+        struct repair_block b = {.kind = REPAIR_FREED};
         struct repair_world quiet = {.nodes = 5, .quiet = true};
         struct repair_copy c[] = {good(1), good(2)};
         struct repair_verdict v;
@@ -245,9 +245,66 @@ static void copies_of_a_block_that_is_gone_go_and_those_of_a_future_one_stay(voi
         assert_int_equal(doomed(c, 2), 2);
         repair_judge(&b, c, 2, &quiet, &v);
         assert_int_equal(doomed(c, 2), 0);
-        b.kind = REPAIR_FUTURE;
+        b.kind = REPAIR_RETIRED;
         repair_judge(&b, c, 2, &five_nodes, &v);
         assert_int_equal(doomed(c, 2), 0);
+        assert_int_equal(v.classes | v.copies, 0);
+        b.kind = REPAIR_UNKNOWN;
+        repair_judge(&b, c, 2, &five_nodes, &v);
+        assert_int_equal(doomed(c, 2), 0);
+        assert_int_equal(v.classes, 1u << REPAIR_UNKNOWN_BLOCK);
+        repair_judge(&b, c, 0, &five_nodes, &v);
+        assert_int_equal(v.classes, 0);
+}
+
+/* Its node may carry out the order at any moment, though it was taken back. */
+static void a_copy_whose_node_was_told_is_no_reason_to_remove_another(void **state)
+{
+        struct repair_copy c[] = {good(1), good(2), good(3), good(4)};
+        struct repair_verdict v;
+
+        (void)state;
+        c[0].told = true;
+        repair_judge(&complete_3, c, 4, &five_nodes, &v);
+        assert_int_equal(v.valid, 4);
+        assert_int_equal(v.fresh, 3);
+        assert_int_equal(doomed(c, 4), 1);
+        assert_true(c[0].doom);
+        repair_judge(&complete_3, c, 3, &five_nodes, &v); /* a copy is made instead of it */
+        assert_int_equal(doomed(c, 3), 0);
+        assert_int_equal(v.copies, 1);
+        repair_judge(&complete_3, c, 1, &five_nodes, &v); /* from it, if need be */
+        assert_int_equal(v.classes, 1u << REPAIR_ONE_LEFT);
+        assert_int_equal(v.copies, 3);
+        assert_int_equal(repair_source(&complete_3, c, 1), 0);
+}
+
+static void what_was_to_go_stays_when_it_is_needed_by_now(void **state)
+{
+        struct repair_copy c[] = {good(1), good(2), good(3), good(4), good(5)};
+        struct repair_block b = complete_3;
+        struct repair_world full = {.nodes = 5};
+        struct repair_verdict v;
+
+        (void)state;
+        c[0].doomed = c[4].doomed = true;
+        c[4].state = CORRUPT;
+        assert_true(repair_may_go(&b, c, 5, &five_nodes, 0));
+        assert_true(repair_may_go(&b, c, 5, &five_nodes, 4));
+        c[1].alive = false;
+        repair_judge(&b, c, 5, &five_nodes, &v);
+        assert_true(c[0].spare && c[4].spare);
+        assert_int_equal(v.there, 3);
+        c[0].doomed = false;
+        c[2].told = c[3].told = true; /* two of three may be gone */
+        assert_false(repair_may_go(&b, c, 5, &five_nodes, 4));
+        assert_true(repair_may_go(&b, c, 5, &full, 4)); /* where its replacement must go */
+        c[0].told = true;
+        assert_false(repair_may_go(&b, c, 5, &full, 4));
+        c[0] = c[1] = c[2] = c[3] = good(1);
+        for (b.kind = REPAIR_FREED; b.kind <= REPAIR_COMPLETE; b.kind++)
+                assert_int_equal(repair_may_go(&b, c, 5, &five_nodes, 4),
+                                 b.kind == REPAIR_FREED || b.kind == REPAIR_COMPLETE);
 }
 
 static void block_under_construction_is_left_alone(void **state)
@@ -366,6 +423,7 @@ static struct repair_copy random_copy(struct placement_random *r, uint32_t node)
         c.expected = !c.counted && below(r, 2) == 0;
         c.stale = below(r, 6) == 0;
         c.doomed = below(r, 8) == 0;
+        c.told = below(r, 8) == 0;
         c.arriving = below(r, 10) == 0 && !repair_whole(&complete_3, &c);
         c.room = below(r, 100) * MIB;
         c.streams = below(r, 8) == 0 ? 1 : 0;
@@ -387,7 +445,7 @@ static struct tally tally(const struct repair_block *b, const struct repair_copy
                 bool whole = repair_whole(b, &c[i]);
 
                 if (whole && c[i].alive && c[i].counted && (before || !c[i].doom)) {
-                        t.safe += c[i].stale ? 0 : 1;
+                        t.safe += c[i].stale || c[i].told ? 0 : 1;
                         racks |= 1u << c[i].rack;
                 }
                 t.lost_whole += c[i].doom && whole ? 1 : 0;
@@ -443,7 +501,7 @@ static void no_removal_ever_leaves_fewer_confirmed_copies_than_wanted(void **sta
 
                 b.wanted = 1 + (uint32_t)below(&r, 4);
                 if (below(&r, 8) == 0)
-                        b.kind = (enum repair_kind)(REPAIR_FUTURE + below(&r, 3));
+                        b.kind = (enum repair_kind)(REPAIR_UNKNOWN + below(&r, 4));
                 for (size_t i = 0; i < n; i++)
                         c[i] = random_copy(&r, (uint32_t)i + 1);
                 repair_judge(&b, c, n, &w, &v);
@@ -492,7 +550,9 @@ int main(void)
                 cmocka_unit_test(corrupt_copy_makes_way_when_no_other_node_is_left),
                 cmocka_unit_test(all_copies_corrupt_are_all_kept),
                 cmocka_unit_test(stale_copies_are_neither_counted_nor_sources_and_go_at_last),
-                cmocka_unit_test(copies_of_a_block_that_is_gone_go_and_those_of_a_future_one_stay),
+                cmocka_unit_test(copies_of_a_freed_block_go_and_all_others_that_are_no_files_stay),
+                cmocka_unit_test(a_copy_whose_node_was_told_is_no_reason_to_remove_another),
+                cmocka_unit_test(what_was_to_go_stays_when_it_is_needed_by_now),
                 cmocka_unit_test(block_under_construction_is_left_alone),
                 cmocka_unit_test(committed_block_may_be_copied_but_loses_nothing),
                 cmocka_unit_test(one_rack_gets_a_copy_elsewhere_and_then_loses_one),

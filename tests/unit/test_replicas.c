@@ -159,7 +159,7 @@ static void same_lists(struct replicas_txn *t, const struct model *m)
                                 continue;
                         assert_true(at < n && rows[at].node == node);
                         at++;
-                        is_located = is_located || (row->state == FINALIZED && !row->doomed);
+                        is_located = is_located || row->state == FINALIZED;
                 }
                 assert_int_equal(at, n);
                 located += is_located ? 1 : 0;
