@@ -56,7 +56,7 @@ static bool number(const char *text, uint64_t low, uint64_t high, bool suffix, u
 }
 
 enum cluster_option { O_DIR = 1, O_DATANODES, O_NAMENODES, O_REPLICATION, O_BLOCK_SIZE, O_BASE_PORT,
-                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT };
+                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT, O_GRACE };
 
 static const struct option options[] = {
         {"dir", required_argument, NULL, O_DIR},
@@ -71,6 +71,7 @@ static const struct option options[] = {
         {"json", no_argument, NULL, O_JSON},
         {"min-block-size", required_argument, NULL, O_MIN_BLOCK},       /* for tests */
         {"checkpoint-bytes", required_argument, NULL, O_CHECKPOINT},    /* for tests */
+        {"grace", required_argument, NULL, O_GRACE},
         {NULL, 0, NULL, 0},
 };
 
@@ -107,6 +108,11 @@ static const char *take_option(struct cluster_settings *s, int option, const cha
                 return number(value, 4096, 1ULL << 40, true, &s->checkpoint_bytes)
                                ? NULL
                                : "--checkpoint-bytes wants a number of bytes";
+        case O_GRACE:
+                return number(value, 0, 30ULL * 86400, false, &s->grace_s)
+                               ? NULL
+                               : "--grace wants the seconds that what was deleted stays for its "
+                                 "readers, 0 to 2592000";
         case O_BASE_PORT:
                 if (!number(value, 0, 60000, false, &v) || (v > 0 && v < 1024))
                         return "--base-port wants 0 or a number from 1024 to 60000";

@@ -27,6 +27,7 @@ struct cluster_settings {
         unsigned replication;
         uint64_t block_size;
         uint64_t min_block_size;
+        uint64_t grace_s;          /* what was deleted stays so long for its readers */
         uint64_t checkpoint_bytes; /* journal bytes that make a checkpoint due */
         uint16_t base_port;        /* of a new cluster 0: a free range is picked */
         bool any_port;             /* it was 0: another range will do as well */

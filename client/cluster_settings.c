@@ -17,6 +17,7 @@ void cluster_default_settings(struct cluster_settings *s)
                 .block_size = 128 * MIB,
                 .min_block_size = MIB,
                 .checkpoint_bytes = CHECKPOINT_JOURNAL_BYTES_MIN,
+                .grace_s = 3600,
                 .base_port = 9000,
                 .agents = true,
                 .racks_n = 1,
@@ -49,11 +50,12 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
-        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:i s:b s:b s:b s:o}", "version", 1, "cluster",
-                      s->cluster, "datanodes", (int)s->datanodes, "replication",
+        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:o}", "version", 1,
+                      "cluster", s->cluster, "datanodes", (int)s->datanodes, "replication",
                       (int)s->replication, "block_size", (json_int_t)s->block_size,
                       "min_block_size", (json_int_t)s->min_block_size, "checkpoint_bytes",
-                      (json_int_t)s->checkpoint_bytes, "base_port", (int)s->base_port, "any_port",
+                      (json_int_t)s->checkpoint_bytes, "grace_s", (json_int_t)s->grace_s,
+                      "base_port", (int)s->base_port, "any_port",
                       s->any_port, "hadoop", s->hadoop, "agents", s->agents, "racks", racks);
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
         bad = j == NULL || json_dump_file(j, path, JSON_INDENT(2)) != 0;
@@ -66,7 +68,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
 {
         char path[PATH_MAX];
         const char *cluster;
-        json_int_t block, min_block, checkpoint;
+        json_int_t block, min_block, checkpoint, grace;
         int datanodes, replication, port, any = 0, hadoop, agents;
         json_error_t why;
         json_t *j, *racks;
@@ -80,11 +82,13 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         if (j == NULL)
                 return bdfs_fail(err, BDFS_CORRUPT, "%s line %d: %s", path, why.line, why.text);
         cluster_default_settings(s);
-        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s:i s?b s:b s:b s:o}", "cluster",
-                            &cluster, "datanodes", &datanodes, "replication", &replication,
-                            "block_size", &block, "min_block_size", &min_block,
-                            "checkpoint_bytes", &checkpoint, "base_port", &port, "any_port",
-                            &any, "hadoop", &hadoop, "agents", &agents, "racks", &racks) == 0 &&
+        grace = (json_int_t)s->grace_s;
+        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s:o}",
+                            "cluster", &cluster, "datanodes", &datanodes, "replication",
+                            &replication, "block_size", &block, "min_block_size", &min_block,
+                            "checkpoint_bytes", &checkpoint, "grace_s", &grace, "base_port", &port,
+                            "any_port", &any, "hadoop", &hadoop, "agents", &agents, "racks",
+                            &racks) == 0 &&
              strlen(cluster) == 32 && datanodes >= 1 && datanodes <= CLUSTER_DATANODES_MAX;
         if (ok) {
                 s->datanodes = (unsigned)datanodes;
@@ -92,6 +96,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
                 s->block_size = (uint64_t)block;
                 s->min_block_size = (uint64_t)min_block;
                 s->checkpoint_bytes = (uint64_t)checkpoint;
+                s->grace_s = (uint64_t)grace;
                 s->base_port = (uint16_t)port;
                 s->any_port = any != 0;
                 s->hadoop = hadoop != 0;

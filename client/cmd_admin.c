@@ -98,6 +98,15 @@ static enum bdfs_status gather(struct bdfs *fs, struct report *r, struct bdfs_er
         return cli_service_absent(rc) ? BDFS_OK : rc;
 }
 
+/* What is on the datanodes and in no file. */
+static void print_kept(struct cli *cli, const Bdfs__ServerInfoResponse *s)
+{
+        cli_print(cli, "Deleted or replaced blocks kept for readers: %llu\n",
+                  (unsigned long long)s->retired_blocks);
+        print_bytes(cli, "Bytes of these, in all copies", s->retired_bytes);
+        cli_print(cli, "Unknown blocks (kept): %llu\n", (unsigned long long)s->unknown_blocks);
+}
+
 static void print_report(struct cli *cli, const struct report *r)
 {
         if (r->safe_mode)
@@ -114,6 +123,8 @@ static void print_report(struct cli *cli, const struct report *r)
                        "Missing blocks: %llu\n",
                   (unsigned long long)r->space.under_replicated,
                   (unsigned long long)r->space.corrupt, (unsigned long long)r->space.missing);
+        if (r->server != NULL)
+                print_kept(cli, r->server);
         cli_print(cli, "\nLive datanodes (%zu):\n", r->live->n_di);
         for (size_t i = 0; i < r->live->n_di; i++)
                 print_node(cli, r->live->di[i]);
@@ -144,6 +155,10 @@ static json_t *report_json(const struct report *r)
         cli_json_text(o, "version", r->server->version);
         cli_json_number(o, "inodes", r->server->inodes);
         cli_json_number(o, "blocks", r->server->blocks);
+        cli_json_number(o, "retired_blocks", r->server->retired_blocks);
+        cli_json_number(o, "retired_bytes", r->server->retired_bytes);
+        cli_json_number(o, "freed_blocks", r->server->freed_blocks);
+        cli_json_number(o, "unknown_blocks", r->server->unknown_blocks);
         cli_json_number(o, "journal_index", r->server->journal_index);
         cli_json_number(o, "checkpoint_index", r->server->checkpoint_index);
         cli_json_number(o, "started_ms", (uint64_t)r->server->started_wall_ms);

@@ -13,6 +13,7 @@ struct fsck {
         json_t *problems; /* NULL: they are printed */
         uint64_t files, directories, symlinks, blocks, bytes;
         uint64_t open_files, under_replicated, missing, corrupt, other;
+        uint64_t unknown; /* blocks with replicas, of the whole cluster: kept, and no file's */
 };
 
 static void problem(struct fsck *f, const char *path, uint64_t block, const char *kind,
@@ -51,6 +52,7 @@ static void add_page(struct fsck *f, const Bdfs__FsckResponse *r)
         f->under_replicated += r->under_replicated;
         f->missing += r->missing;
         f->corrupt += r->corrupt;
+        f->unknown = r->unknown_blocks;
 }
 
 static enum bdfs_status ask(struct fsck *f, const struct cli_item *it, struct bdfs_err *err)
@@ -156,6 +158,9 @@ static void print_sums(struct fsck *f, const char *path)
                   (unsigned long long)f->under_replicated);
         cli_print(f->cli, "missing: %llu blocks\ncorrupt: %llu blocks\n",
                   (unsigned long long)f->missing, (unsigned long long)f->corrupt);
+        if (f->unknown > 0)
+                cli_print(f->cli, "unknown: %llu blocks of no file have replicas; they are kept\n",
+                          (unsigned long long)f->unknown);
         cli_print(f->cli, "status: %s\n", healthy(f) ? "HEALTHY" : "CORRUPT");
 }
 
@@ -174,6 +179,7 @@ static void print_json(struct fsck *f, const char *path)
         cli_json_number(o, "under_replicated", f->under_replicated);
         cli_json_number(o, "missing", f->missing);
         cli_json_number(o, "corrupt", f->corrupt);
+        cli_json_number(o, "unknown", f->unknown);
         (void)json_object_set_new(o, "problems", f->problems);
         cli_json_one(f->cli, o);
 }
