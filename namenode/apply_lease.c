@@ -152,6 +152,11 @@ static enum bdfs_status check_expired(const struct writing *w, const Bdfs__Recor
                 return bdfs_fail(err, BDFS_FAILED, "inode %" PRIu64 " has %" PRIu64 " bytes that "
                                  "were acknowledged in block %" PRIu64, w->file.id,
                                  w->block.length, w->block.id);
+        if (waiting && w->block.decided &&
+            (last == NULL || last->length != w->block.decided_length))
+                return bdfs_fail(err, BDFS_FAILED, "block %" PRIu64 " of inode %" PRIu64
+                                 " is being sealed at %" PRIu64 " bytes and at no other length",
+                                 w->block.id, w->file.id, w->block.decided_length);
         if (last == NULL)
                 return BDFS_OK;
         if (!waiting)

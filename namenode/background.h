@@ -8,13 +8,15 @@
  *  2. The nodes offered for the block are told to stop writers and verify what they have; their
  *     answers arrive as RECOVERING replicas.
  *  3. When all live ones answered, or RECOVERY_WAIT_MS passed and at least one did, the length is
- *     fixed: that of a sealed replica if there is one, else the shortest among those that are not
- *     below what an hflush acknowledged. Those replicas are told to seal at it, with the new stamp.
+ *     fixed by a DecideRecoveryOp: that of the longest sealed replica if there is one, else the
+ *     shortest among those that are not below what an hflush acknowledged. Those replicas are told
+ *     to seal at it, with the new stamp. Who answers later changes nothing.
  *  4. When they have, CloseExpiredOp closes the file.
  * With no answer the file stays open, and it is tried again.
  *
  * Freeing. A deleted tree was detached by one record; DeleteSliceOp records free it in small
- * slices, so that other operations never wait long behind one.
+ * slices, so that other operations never wait long behind one. Blocks that lost their last
+ * reference wait (grace.h) and are freed by FreeBlocksOp records.
  */
 #pragma once
 

@@ -22,52 +22,87 @@ static bool has_answered(const struct replica_info *r)
         return is_sealed(r) || r->state == BDFS__REPLICA_STATE__REPLICA_RECOVERING;
 }
 
-/* Sealed with the new stamp: the length is fixed. Others may still be on their way to it. */
-static bool decide_sealed(const struct recovery_view *v, struct recovery_verdict *ret)
+/* Can it become one of the file's copies at @length? What is sealed is never cut. */
+static bool can_seal(const struct replica_info *r, uint64_t length)
 {
-        bool pending = false;
-
-        ret->use = 0;
-        for (size_t i = 0; i < v->replicas_n; i++) {
-                const struct replica_info *r = &v->replicas[i];
-
-                if (is_sealed(r) && r->stamp == v->stamp) {
-                        ret->length = r->length;
-                        ret->use |= 1ULL << i;
-                }
-        }
-        if (ret->use == 0)
-                return false;
-        for (size_t i = 0; i < v->replicas_n; i++) {
-                const struct replica_info *r = &v->replicas[i];
-
-                if ((ret->use & 1ULL << i) == 0 && has_answered(r) && r->length >= ret->length)
-                        pending = true;
-        }
-        ret->action = pending && v->waited_ms < 2 * RECOVERY_WAIT_MS ? RECOVERY_WAIT
-                                                                     : RECOVERY_CLOSE;
-        return true;
+        return is_sealed(r) ? r->length == length : has_answered(r) && r->length >= length;
 }
 
-/* The length on which the answers agree, and who has it. */
+/* The length that nodes were told: from the record, or (told by an older namenode, which kept none)
+ * from what was sealed with the new stamp. */
+static bool told_length(const struct recovery_view *v, uint64_t *ret)
+{
+        bool found = v->decided;
+
+        *ret = v->decided ? v->decided_length : 0;
+        for (size_t i = 0; !v->decided && i < v->replicas_n; i++) {
+                const struct replica_info *r = &v->replicas[i];
+
+                if (!is_sealed(r) || r->stamp != v->stamp)
+                        continue;
+                if (!found || r->length > *ret)
+                        *ret = r->length;
+                found = true;
+        }
+        return found;
+}
+
+/*
+ * What was told stands: whoever can seals at that length, whoever answers late changes nothing.
+ * Only when nobody is left who can, and a sealed replica is there that is longer, all begins anew
+ * under another stamp: nothing that was acknowledged is in the shorter ones alone, and the file
+ * would stay open for ever.
+ */
+static void decide_told(const struct recovery_view *v, uint64_t length,
+                        struct recovery_verdict *ret)
+{
+        bool sealed = false, longer = false;
+
+        *ret = (struct recovery_verdict){.action = RECOVERY_WAIT, .length = length};
+        for (size_t i = 0; i < v->replicas_n; i++) {
+                const struct replica_info *r = &v->replicas[i];
+
+                if (is_sealed(r) && r->stamp == v->stamp && r->length == length)
+                        sealed = true;
+                else if (can_seal(r, length))
+                        ret->use |= 1ULL << i;
+                else if (is_sealed(r) && r->length > length)
+                        longer = true;
+        }
+        if (sealed && (ret->use == 0 || v->waited_ms >= 2 * RECOVERY_WAIT_MS))
+                ret->action = RECOVERY_CLOSE;
+        else if (!v->asked)
+                ret->action = RECOVERY_ASK;
+        else if (ret->use != 0)
+                ret->action = RECOVERY_SEAL;
+        else if (longer && v->waited_ms >= 2 * RECOVERY_WAIT_MS)
+                ret->action = RECOVERY_AGAIN;
+        else if (v->waited_ms >= ASK_AGAIN_MS)
+                ret->action = RECOVERY_ASK;
+}
+
+/* The length on which the answers agree, and who has it: of sealed ones the longest, since none is
+ * cut; else the shortest of those that have what was acknowledged. */
 static void choose(const struct recovery_view *v, struct recovery_verdict *ret)
 {
-        uint64_t shortest = UINT64_MAX, sealed = UINT64_MAX;
+        uint64_t shortest = UINT64_MAX, sealed = 0;
+        bool any_sealed = false;
 
         for (size_t i = 0; i < v->replicas_n; i++) {
                 const struct replica_info *r = &v->replicas[i];
 
                 if (!has_answered(r) || r->length < v->acknowledged)
                         continue;
-                if (is_sealed(r) && r->length < sealed)
+                any_sealed = any_sealed || is_sealed(r);
+                if (is_sealed(r) && r->length > sealed)
                         sealed = r->length;
                 if (r->length < shortest)
                         shortest = r->length;
         }
-        ret->length = sealed != UINT64_MAX ? sealed : shortest;
+        ret->length = any_sealed ? sealed : shortest;
         ret->use = 0;
         for (size_t i = 0; i < v->replicas_n; i++) {
-                if (has_answered(&v->replicas[i]) && v->replicas[i].length >= ret->length)
+                if (can_seal(&v->replicas[i], ret->length))
                         ret->use |= 1ULL << i;
         }
 }
@@ -76,9 +111,12 @@ struct recovery_verdict recovery_decide(const struct recovery_view *v)
 {
         struct recovery_verdict d = {.action = RECOVERY_WAIT};
         size_t answers = 0;
+        uint64_t told;
 
-        if (decide_sealed(v, &d))
+        if (told_length(v, &told)) {
+                decide_told(v, told, &d);
                 return d;
+        }
         if (!v->asked) {
                 d.action = RECOVERY_ASK;
                 return d;
@@ -153,9 +191,50 @@ static void ask(struct recovery *r, struct namenode *nn, const struct ns_writer 
         blocks_stop_writers(nn->blocks, w->last.id, w->last.stamp, w->last.nodes, w->last.nodes_n);
 }
 
+/* The decision is a record before anybody is told. */
+static bool write_down(struct namenode *nn, const struct ns_writer *w, uint64_t length)
+{
+        Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
+        Bdfs__DecideRecoveryOp op = BDFS__DECIDE_RECOVERY_OP__INIT;
+        Bdfs__RecordBlock block = BDFS__RECORD_BLOCK__INIT;
+        struct bdfs_err err;
+
+        block.id = w->last.id;
+        block.stamp = w->last.stamp;
+        block.length = length;
+        op.inode = w->inode;
+        op.block = &block;
+        record.op_case = BDFS__JOURNAL_RECORD__OP_DECIDE_RECOVERY;
+        record.decide_recovery = &op;
+        if (commit_wait(nn->commit, &record, NULL, &err) == BDFS_OK)
+                return true;
+        log_warn("recovery of inode %llu waits, its decision cannot be written down: %s",
+                 (unsigned long long)w->inode, err.text);
+        return false;
+}
+
+static void start_again(struct namenode *nn, const struct ns_writer *w)
+{
+        Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
+        Bdfs__StartRecoveryOp op = BDFS__START_RECOVERY_OP__INIT;
+        struct bdfs_err err;
+
+        log_warn("nobody is left who can seal inode=%llu block=%llu bytes=%llu; longer replicas "
+                 "are there: recovery begins again", (unsigned long long)w->inode,
+                 (unsigned long long)w->last.id, (unsigned long long)w->last.decided_length);
+        op.inode = w->inode;
+        record.op_case = BDFS__JOURNAL_RECORD__OP_START_RECOVERY;
+        record.start_recovery = &op;
+        if (commit_wait(nn->commit, &record, NULL, &err) != BDFS_OK)
+                log_warn("recovery of inode %llu does not begin again: %s",
+                         (unsigned long long)w->inode, err.text);
+}
+
 static void seal(struct namenode *nn, const struct ns_writer *w, const struct recovery_view *v,
                  const struct recovery_verdict *d)
 {
+        if (!w->last.decided && !write_down(nn, w, d->length))
+                return;
         for (size_t i = 0; i < v->replicas_n; i++) {
                 if ((d->use & 1ULL << i) != 0)
                         blocks_seal(nn->blocks, w->last.id, v->replicas[i].stamp, w->last.stamp,
@@ -208,6 +287,8 @@ void recovery_step(struct recovery *r, struct namenode *nn, const struct ns_writ
 {
         struct replica_info replicas[REPLICAS_ROOM];
         struct recovery_view v = {.stamp = w->last.stamp, .acknowledged = w->last.length,
+                                  .decided = w->last.decided,
+                                  .decided_length = w->last.decided_length,
                                   .offered = w->last.nodes_n, .replicas = replicas};
         struct asked *asked = find(r, w->inode, w->last.stamp);
         struct recovery_verdict d;
@@ -230,6 +311,7 @@ void recovery_step(struct recovery *r, struct namenode *nn, const struct ns_writ
         switch (d.action) {
         case RECOVERY_ASK: ask(r, nn, w, now_ms); break;
         case RECOVERY_WAIT: break;
+        case RECOVERY_AGAIN: start_again(nn, w); break;
         case RECOVERY_SEAL: seal(nn, w, &v, &d); break;
         case RECOVERY_CLOSE: close_file(r, nn, w, true, d.length); break;
         case RECOVERY_DROP: close_file(r, nn, w, false, 0); break;

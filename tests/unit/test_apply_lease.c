@@ -245,10 +245,48 @@ static void an_expired_soft_limit_lets_others_in(void **state)
         assert_true(s.open);
 }
 
+static enum bdfs_status do_decide(uint64_t inode, struct at_block block)
+{
+        Bdfs__RecordBlock b;
+
+        return APPLY(NULL, DECIDE_RECOVERY, decide_recovery, DecideRecoveryOp, DECIDE_RECOVERY_OP,
+                     op_.inode = inode; op_.block = record_of(block, &b));
+}
+
+static void a_length_that_was_decided_stays_until_the_stamp_is_raised(void **state)
+{
+        struct at_block b;
+        uint64_t inode;
+
+        (void)state;
+        OK(do_create(&ALICE, "/o/w", (struct creation){.holder = "w"}));
+        inode = kit.result->inode;
+        OK(do_add_block(&ALICE, "/o/w", 0, "w", (struct at_block){0}));
+        b = got(600);
+        assert_int_equal(do_decide(inode, b), BDFS_FAILED); /* its writer has it */
+        OK(do_start_recovery(inode));
+        b = got(600);
+        OK(do_decide(inode, b));
+        assert_true(kit.changed);
+        OK(do_decide(inode, b)); /* told twice */
+        assert_false(kit.changed);
+        kit_check();
+        b.length = 100;
+        assert_int_equal(do_decide(inode, b), BDFS_FAILED);
+        assert_int_equal(do_close_expired(inode, b), BDFS_FAILED);
+        assert_int_equal(do_close_expired(inode, (struct at_block){0}), BDFS_FAILED);
+        OK(do_start_recovery(inode)); /* anew */
+        b = got(700);
+        OK(do_decide(inode, b));
+        OK(do_close_expired(inode, b));
+        kit_check();
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_o, teardown)
         const struct CMUnitTest tests[] = {
+                TEST(a_length_that_was_decided_stays_until_the_stamp_is_raised),
                 TEST(a_new_stamp_leaves_the_stored_one),
                 TEST(update_pipeline_sets_stamp_length_and_nodes),
                 TEST(pipelines_refuse_in_the_words_of_hdfs),

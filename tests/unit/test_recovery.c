@@ -116,7 +116,9 @@ static void it_closes_when_all_that_can_have_sealed_with_the_new_stamp(void **st
         struct recovery_view v = view(r, 2);
 
         (void)state;
-        assert_int_equal(recovery_decide(&v).action, RECOVERY_WAIT);
+        assert_int_equal(recovery_decide(&v).action, RECOVERY_SEAL); /* told once more */
+        assert_int_equal(recovery_decide(&v).length, 200);
+        assert_int_equal(recovery_decide(&v).use, 2);
         r[1] = replica(2, FINALIZED, NEW_STAMP, 200);
         assert_int_equal(recovery_decide(&v).action, RECOVERY_CLOSE);
         assert_int_equal(recovery_decide(&v).length, 200);
@@ -156,6 +158,63 @@ static void without_an_answer_the_nodes_are_asked_again(void **state)
         assert_int_equal(recovery_decide(&v).action, RECOVERY_WAIT);
         v.waited_ms = 3600000;
         assert_int_equal(recovery_decide(&v).action, RECOVERY_ASK);
+}
+
+/* ---- what was told ---- */
+
+static void a_late_answer_does_not_change_what_was_told(void **state)
+{
+        struct replica_info r[] = {replica(1, RECOVERING, OLD_STAMP, 600000),
+                                   replica(2, RECOVERING, OLD_STAMP, 600000),
+                                   replica(3, RECOVERING, OLD_STAMP, 100000)};
+        struct recovery_view v = view(r, 3);
+        struct recovery_verdict d;
+
+        (void)state;
+        v.decided = true;
+        v.decided_length = 600000;
+        d = recovery_decide(&v);
+        assert_int_equal(d.action, RECOVERY_SEAL);
+        assert_int_equal(d.length, 600000);
+        assert_int_equal(d.use, 3);
+        r[0] = r[1] = replica(1, FINALIZED, NEW_STAMP, 600000);
+        d = recovery_decide(&v);
+        assert_int_equal(d.action, RECOVERY_CLOSE);
+        assert_int_equal(d.length, 600000);
+}
+
+static void a_sealed_replica_of_another_length_is_not_told_to_be_cut(void **state)
+{
+        struct replica_info r[] = {replica(1, FINALIZED, OLD_STAMP, 700000),
+                                   replica(2, FINALIZED, OLD_STAMP, 600000),
+                                   replica(3, RECOVERING, OLD_STAMP, 700000)};
+        struct recovery_view v = view(r, 3);
+        struct recovery_verdict d = recovery_decide(&v);
+
+        (void)state;
+        assert_int_equal(d.action, RECOVERY_SEAL);
+        assert_int_equal(d.length, 700000);
+        assert_int_equal(d.use, 5);
+        v.decided = true;
+        v.decided_length = 600000;
+        assert_int_equal(recovery_decide(&v).use, 6);
+}
+
+static void it_begins_again_only_for_longer_ones_and_when_nobody_else_is_left(void **state)
+{
+        struct replica_info r[] = {replica(1, FINALIZED, OLD_STAMP, 700000),
+                                   replica(3, RECOVERING, OLD_STAMP, 100000)};
+        struct recovery_view v = view(r, 2);
+
+        (void)state;
+        v.decided = true;
+        v.decided_length = 600000;
+        v.waited_ms = 2 * RECOVERY_WAIT_MS - 1;
+        assert_int_equal(recovery_decide(&v).action, RECOVERY_WAIT);
+        v.waited_ms = 2 * RECOVERY_WAIT_MS;
+        assert_int_equal(recovery_decide(&v).action, RECOVERY_AGAIN);
+        r[0] = replica(1, FINALIZED, OLD_STAMP, 599999);
+        assert_int_equal(recovery_decide(&v).action, RECOVERY_ASK); /* it waits for the others */
 }
 
 /* ---- the clock of leases ---- */
@@ -222,6 +281,10 @@ int main(void)
                 cmocka_unit_test(a_node_that_never_seals_does_not_hold_it_up_for_ever),
                 cmocka_unit_test(a_block_that_nobody_has_is_dropped_only_when_everybody_is_there),
                 cmocka_unit_test(without_an_answer_the_nodes_are_asked_again),
+                cmocka_unit_test(a_late_answer_does_not_change_what_was_told),
+                cmocka_unit_test(a_sealed_replica_of_another_length_is_not_told_to_be_cut),
+                cmocka_unit_test(
+                        it_begins_again_only_for_longer_ones_and_when_nobody_else_is_left),
                 cmocka_unit_test(leases_end_by_the_limits_of_their_kind),
                 cmocka_unit_test(after_a_restart_every_holder_counts_as_heard_of_then),
                 cmocka_unit_test(a_thousand_holders_are_told_apart),
