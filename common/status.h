@@ -48,7 +48,8 @@ extern "C" {
         X(PROTOCOL,          32, EPROTO,        1, "peer sent bytes that make no sense")       \
         X(USAGE,             33, EINVAL,        2, "wrong usage")                              \
         X(PARTIAL,           34, EIO,           9, "partly done")                              \
-        X(CLOSED,            35, EPIPE,         6, "peer closed the connection")
+        X(CLOSED,            35, EPIPE,         6, "peer closed the connection")               \
+        X(REPLACED,          36, ESTALE,        6, "file was deleted or replaced")
 
 enum bdfs_status {
 #define X(name, wire, eno, exit_code, text) BDFS_##name = (wire),

@@ -250,6 +250,30 @@ enum bdfs_status dataset_take(struct dataset *ds, uint64_t block, struct replica
                                                   " was deleted", block);
 }
 
+static uint64_t *freed_slot(struct dataset *ds, uint64_t block)
+{
+        return &ds->freed[(block * 0x9e3779b97f4a7c15ULL) >> 48];
+}
+
+void dataset_freed(struct dataset *ds, uint64_t block)
+{
+        AUTO_LOCK(&ds->lock);
+
+        *freed_slot(ds, block) = block;
+}
+
+/* Why a block that a token opens is not here. */
+static enum bdfs_status absent(struct dataset *ds, uint64_t block, struct bdfs_err *err)
+{
+        AUTO_LOCK(&ds->lock);
+
+        if (*freed_slot(ds, block) != block)
+                return err->status;
+        return bdfs_fail(err, BDFS_REPLACED, "block %" PRIu64 " was freed: its file was deleted or "
+                         "replaced, and the time that readers have then (an hour, or less when "
+                         "space is short) is over; open the file anew", block);
+}
+
 enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_least,
                              struct replica **ret, struct bdfs_err *err)
 {
@@ -261,6 +285,8 @@ enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_
                 return bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64 " is corrupt here",
                                  block);
         }
+        if (rc == BDFS_REPLICA_NOT_FOUND)
+                return absent(ds, block, err);
         if (rc != BDFS_OK)
                 return rc;
         if (e.state == STATE(WAITING) || e.state == STATE(CORRUPT))
@@ -282,7 +308,12 @@ enum bdfs_status dataset_open_file(struct dataset *ds, uint64_t block, struct os
         struct replica_entry e;
         char path[VOLUME_PATH_BYTES];
 
-        if (!dataset_find(ds, block, &e) || e.state != STATE(FINALIZED))
+        if (!dataset_find(ds, block, &e)) {
+                (void)bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64 " is not here",
+                                block);
+                return absent(ds, block, err);
+        }
+        if (e.state != STATE(FINALIZED))
                 return bdfs_fail(err, BDFS_REPLICA_NOT_FOUND, "block %" PRIu64
                                  " is not finalized here", block);
         volume_path(ds->volumes[e.volume], block, path);

@@ -63,7 +63,8 @@ void dataset_end(struct dataset *ds, struct replica *r, struct replica_writer *w
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-/* REPLICA_NOT_FOUND for what readers may not have: unknown, WAITING, corrupt.
+/* REPLICA_NOT_FOUND for what readers may not have: unknown, WAITING, corrupt. REPLACED: it was
+ * deleted here, since nothing refers to it and the time that readers have was over.
  * STALE_GENSTAMP when its stamp is below @stamp_least. */
 enum bdfs_status dataset_get(struct dataset *ds, uint64_t block, uint64_t stamp_least,
                              struct replica **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -80,6 +81,8 @@ bool dataset_find(struct dataset *ds, uint64_t block, struct replica_entry *ret)
  * is reported as gone. */
 enum bdfs_status dataset_delete(struct dataset *ds, uint64_t block, uint64_t stamp,
                                 struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The block was freed: readers who come later are told (REPLACED), as long as it is remembered. */
+void dataset_freed(struct dataset *ds, uint64_t block);
 /* Interrupt the writer, verify, make it RECOVERING, report (also what is finalized or absent). */
 enum bdfs_status dataset_stop(struct dataset *ds, uint64_t block, struct bdfs_err *err)
         BDFS_MUST_CHECK;

@@ -15,7 +15,12 @@
 #include "datanode/replica_inside.h"
 #include "proto/bdfs_cluster.pb-c.h"
 
-enum { OPEN_BUCKETS = 1024, OPEN_IDLE_MAX = 256, DATASET_VOLUMES_MAX = 64 };
+enum {
+        OPEN_BUCKETS = 1024,
+        OPEN_IDLE_MAX = 256,
+        DATASET_VOLUMES_MAX = 64,
+        FREED_SLOTS = 65536, /* freed blocks that are remembered, one a slot */
+};
 
 #define STOP_WRITER_MS 10000
 
@@ -36,6 +41,7 @@ struct dataset {
         struct dataset_volume_count counts[DATASET_VOLUMES_MAX];
         struct replica *open[OPEN_BUCKETS];
         struct replica *newest, *oldest; /* idle ones */
+        uint64_t freed[FREED_SLOTS];     /* deleted here because their file is gone; 0: none */
         size_t idle_n;
 };
 

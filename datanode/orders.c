@@ -103,6 +103,8 @@ static void carry_out(struct orders *o, const Bdfs__HeartbeatResponse *m)
         for (size_t i = 0; i < m->n_deletes; i++) {
                 const Bdfs__DeleteCommand *c = m->deletes[i];
 
+                if (c->has_freed && c->freed)
+                        dataset_freed(ds, c->block);
                 failed("deletion", c->block, dataset_delete(ds, c->block, c->stamp, &err), &err);
         }
         for (size_t i = 0; i < m->n_stops; i++) {

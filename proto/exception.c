@@ -44,6 +44,7 @@ static const char *const classes[BDFS_STATUS_COUNT] = {
         [BDFS_USAGE] = "org.apache.hadoop.HadoopIllegalArgumentException",
         [BDFS_PARTIAL] = EXCEPTION_IO,
         [BDFS_CLOSED] = EXCEPTION_IO,
+        [BDFS_REPLACED] = EXCEPTION_IO,
 };
 
 /* Classes without a status of their own, read as the nearest one. */

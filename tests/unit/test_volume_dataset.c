@@ -174,6 +174,9 @@ static void deletion_spares_later_stamps_and_interrupts_readers_not(void **state
         must(replica_read(rd, 70000, got, sizeof(got), &err), &err);
         assert_memory_equal(got, data + 70000, sizeof(got));
         assert_int_equal(dataset_get(ds, 1, 0, &r, &err), BDFS_REPLICA_NOT_FOUND);
+        dataset_freed(ds, 1); /* whoever comes later learns why */
+        assert_int_equal(dataset_get(ds, 1, 0, &r, &err), BDFS_REPLACED);
+        assert_int_equal(dataset_get(ds, 2, 0, &r, &err), BDFS_REPLICA_NOT_FOUND);
         r = rd->replica;
         dataset_put(ds, r);
         dataset_put(ds, r); /* both holds on it */
