@@ -91,6 +91,7 @@ static enum bdfs_status wait_ready(const struct cluster_settings *s,
                 return err->status;
         if (rpc_client_new(&c, &namenode, user, err) != BDFS_OK)
                 return err->status;
+        rpc_client_expect(c, getuid());
         (void)bdfs_fail(err, BDFS_TIMEOUT, "not all datanodes registered");
         while (!ready && os_mono_ms() < deadline) {
                 struct bdfs_err dead;

@@ -118,8 +118,8 @@ enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settin
         f = fopen(path, "we");
         if (f == NULL)
                 return bdfs_fail_errno(err, errno, "cannot write %s", path);
-        (void)fprintf(f, "# made by `bdfs cluster up`\nname = bdfs\nnamenode = 127.0.0.1:%u\n",
-                      s->base_port);
+        (void)fprintf(f, "# made by `bdfs cluster up`\nname = bdfs\nnamenode = 127.0.0.1:%u\n"
+                         "owner = %u\n", s->base_port, (unsigned)getuid());
         if (fclose(f) != 0)
                 return bdfs_fail_errno(err, errno, "cannot write %s", path);
         return BDFS_OK;

@@ -19,6 +19,8 @@ const struct conf_key client_conf_table[] = {
          "copies of new files; 0: what the namenode says"},
         {"block_size", CONF_BYTES(C, block_size), "0", 0, BLOCK_BYTES_MAX,
          "block size of new files; 0: what the namenode says"},
+        {"owner", CONF_INT(C, owner), "-1", -1, UINT32_MAX - 1,
+         "uid that the cluster's daemons run as; on this machine no other is spoken to; -1: any"},
         {"timeout", CONF_MS(C, timeout_ms), "60s", 100, 3600000, "how long a call may take"},
 };
 const size_t client_conf_table_n = sizeof(client_conf_table) / sizeof(client_conf_table[0]);
@@ -154,10 +156,12 @@ enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *opti
         os_random(id, sizeof(id));
         (void)snprintf(fs->client_name, sizeof(fs->client_name), "bdfs_%016llx%016llx",
                        (unsigned long long)id[0], (unsigned long long)id[1]);
+        fs->owner = fs->hadoop || fs->conf.owner < 0 ? SERVER_OWNER_ANY : (uid_t)fs->conf.owner;
         if (rpc_client_new(&fs->rpc, &namenode, fs->user, err) != BDFS_OK ||
             lease_thread_new(&fs->leases, fs, err) != BDFS_OK ||
-            data_pool_new(&fs->pool, err) != BDFS_OK)
+            data_pool_new(&fs->pool, fs->owner, err) != BDFS_OK)
                 goto fail;
+        rpc_client_expect(fs->rpc, fs->owner);
         *ret = fs;
         return BDFS_OK;
 fail:

@@ -8,6 +8,7 @@
 #define READ_AHEAD_BYTES 4096
 
 struct data_pool {
+        uid_t owner;
         struct os_mutex lock;
         struct data_conn *idle; /* guarded by: lock; newest first */
         size_t n;               /* guarded by: lock */
@@ -18,13 +19,14 @@ struct data_pool {
         size_t next_suspect;       /* guarded by: lock */
 };
 
-enum bdfs_status data_pool_new(struct data_pool **ret, struct bdfs_err *err)
+enum bdfs_status data_pool_new(struct data_pool **ret, uid_t owner, struct bdfs_err *err)
 {
         struct data_pool *p = calloc(1, sizeof(*p));
 
         if (p == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         os_mutex_init(&p->lock);
+        p->owner = owner;
         *ret = p;
         return BDFS_OK;
 }
@@ -101,7 +103,7 @@ enum bdfs_status data_get(struct data_pool *p, const struct os_addr *addr, bool 
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         c->addr = *addr;
         buf_init(&c->in, 0);
-        if (os_connect(&c->sock, addr, deadline_ms, err) != BDFS_OK) {
+        if (server_connect(&c->sock, addr, p->owner, deadline_ms, err) != BDFS_OK) {
                 free(c);
                 return bdfs_wrap(err, "datanode %s:%u", addr->host, addr->port);
         }

@@ -13,6 +13,7 @@
 
 #include "common/bytes.h"
 #include "common/os.h"
+#include "net/server_owner.h"
 #include "proto/transfer.h"
 
 #define DATA_POOL_MAX 64
@@ -31,7 +32,9 @@ struct data_conn {
         struct data_conn *next;
 };
 
-enum bdfs_status data_pool_new(struct data_pool **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* @owner: of the datanodes, or SERVER_OWNER_ANY; others are not spoken to. */
+enum bdfs_status data_pool_new(struct data_pool **ret, uid_t owner, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 void data_pool_free(struct data_pool *p); /* NULL is fine */
 
 /* @fresh: do not take one from the pool. */

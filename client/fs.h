@@ -25,6 +25,7 @@ struct client_conf {
         char *namenode;          /* host:port of the own port */
         int64_t replication, block_size; /* 0: the server's */
         int64_t timeout_ms;
+        int64_t owner;           /* uid of the cluster's daemons; -1: not known */
 };
 
 extern const struct conf_key client_conf_table[];
@@ -43,6 +44,7 @@ struct bdfs {
         bool ignore_checksums;
         int64_t timeout_ms;
         bool wait_safe_mode;
+        uid_t owner;             /* of the daemons, or SERVER_OWNER_ANY */
         struct rpc_client *rpc;
         struct lease_thread *leases;
         struct data_pool *pool;

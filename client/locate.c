@@ -36,6 +36,7 @@ static enum bdfs_status ask_length(struct bdfs *fs, const Hadoop__DatanodeIDProt
         (void)snprintf(addr.host, sizeof(addr.host), "%s", id->ipaddr);
         if (rpc_client_new(&c, &addr, fs->user, err) != BDFS_OK)
                 return err->status;
+        rpc_client_expect(c, fs->owner);
         q.block = block;
         rc = rpc_client_call(c, method_of(METHOD_DATANODE_getReplicaVisibleLength), &q.base, &m,
                              os_mono_ms() + 5000, err);

@@ -4,7 +4,9 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -139,4 +141,37 @@ struct os_peer os_peer_unix(int fd)
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0 || n != sizeof(c))
                 return (struct os_peer){.known = false};
         return (struct os_peer){.known = true, .uid = c.uid, .pid = c.pid};
+}
+
+/* A moment that grows: most servers accept within microseconds. */
+static void pause_us(long us)
+{
+        const struct timespec t = {.tv_nsec = us * 1000};
+
+        (void)nanosleep(&t, NULL); /* cut short: asked again a little earlier */
+}
+
+enum bdfs_status os_sock_server(struct os_sock *s, int64_t deadline_ms, struct os_peer *ret,
+                                struct bdfs_err *err)
+{
+        struct sockaddr_storage local, peer;
+        socklen_t local_n = sizeof(local), peer_n = sizeof(peer);
+        struct pollfd p = {.fd = s->fd, .events = POLLIN | POLLRDHUP};
+
+        if (getsockname(s->fd, (struct sockaddr *)&local, &local_n) != 0 ||
+            getpeername(s->fd, (struct sockaddr *)&peer, &peer_n) != 0)
+                return bdfs_fail_errno(err, errno, "look up the other end");
+        for (long us = 20;; us = us < 5000 ? us * 2 : us) {
+                bool over = poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+
+                *ret = local.ss_family == AF_UNIX ? os_peer_unix(s->fd)
+                                                  : os_peer_tcp(&local, &peer);
+                if (ret->known)
+                        return BDFS_OK;
+                if (over)
+                        return bdfs_fail(err, BDFS_CLOSED, "closed by the other side at once");
+                if (os_mono_ms() >= deadline_ms)
+                        return bdfs_fail(err, BDFS_TIMEOUT, "nobody has taken the connection");
+                pause_us(us);
+        }
 }

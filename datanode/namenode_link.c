@@ -305,6 +305,7 @@ enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *
                 namenode_link_free(l);
                 return rc;
         }
+        rpc_client_expect(l->client, os_own_uid()); /* whose orders are carried out */
         *ret = l;
         return BDFS_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "net/server_owner.h"
 
 enum { QUEUE_ROOM = 1024 };
 
@@ -92,7 +93,7 @@ static enum bdfs_status pipeline_new(struct pipeline **ret, const char name[64],
         os_cond_init(&p->changed);
         buf_init(&p->out, ACK_BYTES_MAX);
         memcpy(p->name, name, sizeof(p->name));
-        rc = os_connect(&p->sock, addr, deadline_ms, err);
+        rc = server_connect(&p->sock, addr, os_own_uid(), deadline_ms, err);
         if (rc == BDFS_OK)
                 rc = wire_init(&p->wire, p->sock, buffers, err);
         if (rc == BDFS_OK)

@@ -312,8 +312,11 @@ static enum bdfs_status begin(struct job_agent *a, struct bdfs_err *err)
 
         (void)snprintf(addr.host, sizeof(addr.host), "%s", a->host);
         if (rpc_client_new(&a->control, &addr, bdfs_user(d->fs), err) != BDFS_OK ||
-            rpc_client_new(&a->watch, &addr, bdfs_user(d->fs), err) != BDFS_OK ||
-            begin_job(a, err) != BDFS_OK ||
+            rpc_client_new(&a->watch, &addr, bdfs_user(d->fs), err) != BDFS_OK)
+                return bdfs_wrap(err, "the agent of %s", a->name);
+        rpc_client_expect(a->control, d->fs->owner);
+        rpc_client_expect(a->watch, d->fs->owner);
+        if (begin_job(a, err) != BDFS_OK ||
             os_thread_start(&a->thread, "agent", watch, a, err) != BDFS_OK)
                 return bdfs_wrap(err, "the agent of %s", a->name);
         os_mutex_lock(&d->lock);

@@ -20,6 +20,7 @@ static enum bdfs_status ask(const struct driver *d, const struct job_agent *a, c
         rc = rpc_client_new(&c, &addr, bdfs_user(d->fs), err);
         if (rc != BDFS_OK)
                 return rc;
+        rpc_client_expect(c, d->fs->owner);
         q.job = (char *)(uintptr_t)job;
         q.attempt = (char *)(uintptr_t)attempt;
         rc = rpc_client_call(c, method_of(METHOD_BDFS_AGENT_logs), &q.base, &m,

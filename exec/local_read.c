@@ -115,7 +115,8 @@ static enum bdfs_status check_state(struct local_read *l, struct bdfs_err *err)
 static enum bdfs_status get_file(struct local_read *l, struct bdfs_err *err)
 {
         struct os_sock *sock;
-        enum bdfs_status rc = os_connect_unix(&sock, l->socket_path, step_deadline(), err);
+        enum bdfs_status rc = server_connect_unix(&sock, l->socket_path, l->fs->owner,
+                                                  step_deadline(), err);
 
         if (rc != BDFS_OK)
                 return rc;
@@ -210,7 +211,8 @@ static enum bdfs_status add_connection(struct local_read *l, struct bdfs_err *er
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         c->addr = pool_name;
         buf_init(&c->in, 0);
-        if (os_connect_unix(&c->sock, l->socket_path, step_deadline(), err) != BDFS_OK) {
+        if (server_connect_unix(&c->sock, l->socket_path, l->fs->owner, step_deadline(), err) !=
+            BDFS_OK) {
                 free(c);
                 return err->status;
         }

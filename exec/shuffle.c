@@ -55,9 +55,11 @@ static enum bdfs_status peer(struct shuffle *s, uint32_t agent, struct rpc_clien
         if ((size_t)snprintf(addr.host, sizeof(addr.host), "%s", a->host) >= sizeof(addr.host) ||
             a->port > UINT16_MAX)
                 return bdfs_fail(err, BDFS_INVALID, "%s:%u is no address", a->host, a->port);
-        if (s->peers[agent] == NULL &&
-            rpc_client_new(&s->peers[agent], &addr, s->at->job->user, err) != BDFS_OK)
-                return err->status;
+        if (s->peers[agent] == NULL) {
+                if (rpc_client_new(&s->peers[agent], &addr, s->at->job->user, err) != BDFS_OK)
+                        return err->status;
+                rpc_client_expect(s->peers[agent], os_own_uid());
+        }
         *ret = s->peers[agent];
         return BDFS_OK;
 }

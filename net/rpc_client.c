@@ -16,6 +16,7 @@ enum bdfs_status rpc_client_new(struct rpc_client **ret, const struct os_addr *s
         c = calloc(1, sizeof(*c));
         if (c == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "rpc client: no memory");
+        c->owner = SERVER_OWNER_ANY;
         c->server = *server;
         memcpy(c->user, user, strlen(user) + 1);
         os_random(c->client_id, sizeof(c->client_id));
@@ -25,6 +26,12 @@ enum bdfs_status rpc_client_new(struct rpc_client **ret, const struct os_addr *s
         rpc_in_init(&c->in, RPC_CLIENT_KEEP_BYTES);
         *ret = c;
         return BDFS_OK;
+}
+
+void rpc_client_expect(struct rpc_client *c, uid_t owner)
+{
+        BDFS_ASSERT(c->sock == NULL && c->calls == NULL);
+        c->owner = owner;
 }
 
 void rpc_client_free(struct rpc_client *c)

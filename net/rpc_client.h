@@ -23,6 +23,9 @@ struct rpc_client;
 /* @user: the name to claim (effectiveUser); it must be the process's own unless root. */
 enum bdfs_status rpc_client_new(struct rpc_client **ret, const struct os_addr *server,
                                 const char *user, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Before the first call: only a server of this uid is spoken to, where that can be known
+ * (net/server_owner.h). */
+void rpc_client_expect(struct rpc_client *c, uid_t owner);
 void rpc_client_free(struct rpc_client *c);
 
 #define RPC_CLASS_BYTES 128

@@ -110,8 +110,8 @@ void rpc_link_connect(struct rpc_client *c, const struct method *m, int64_t dead
         BDFS_ASSERT(c->sock == NULL && !c->connecting);
         c->connecting = true;
         os_mutex_unlock(&c->lock);
-        status = os_connect(&sock, &c->server, deadline_ms < latest_ms ? deadline_ms : latest_ms,
-                            &err);
+        status = server_connect(&sock, &c->server, c->owner,
+                                deadline_ms < latest_ms ? deadline_ms : latest_ms, &err);
         os_mutex_lock(&c->lock);
         c->connecting = false;
         if (status != BDFS_OK) {

@@ -13,6 +13,7 @@
 #include "common/limits.h"
 #include "net/rpc_client.h"
 #include "net/rpc_in.h"
+#include "net/server_owner.h"
 #include "proto/ipc.h"
 
 #define RPC_CONNECT_MS 10000
@@ -40,6 +41,7 @@ struct client_call {
 
 struct rpc_client {
         struct os_addr server;
+        uid_t owner; /* of the server; SERVER_OWNER_ANY */
         char user[USER_NAME_BYTES_MAX + 1];
         uint8_t client_id[IPC_CLIENT_ID_BYTES];
         struct os_mutex lock;

@@ -126,12 +126,30 @@ static void a_second_node_without_room_is_blamed_and_the_others_keep_nothing(voi
 
 /* ---- the pool -------------------------------------------------------------------------------- */
 
+/* It accepts on its own, as who connects waits for that. */
 struct peer {
         struct os_listener *listener;
         struct os_addr addr;
+        struct os_thread *thread;
+        struct os_mutex lock;
+        struct os_cond more;
         struct os_sock *conns[PIPELINE_KEEP_MAX + 2];
-        size_t n;
+        size_t n;     /* guarded by: lock; only grows */
+        size_t taken; /* the test's */
 };
+
+static void peer_run(void *arg)
+{
+        struct peer *p = arg;
+        struct os_sock *s;
+        struct os_peer who;
+
+        while (os_accept(p->listener, OS_FOREVER, &s, &who, NULL) == BDFS_OK) {
+                AUTO_LOCK(&p->lock);
+                p->conns[p->n++] = s;
+                os_cond_signal(&p->more);
+        }
+}
 
 static void peer_start(struct peer *p)
 {
@@ -140,27 +158,40 @@ static void peer_start(struct peer *p)
         *p = (struct peer){.addr = {.host = "127.0.0.1"}};
         must(os_listen(&p->listener, &p->addr, false, &err), &err);
         p->addr.port = os_listener_port(p->listener);
+        os_mutex_init(&p->lock);
+        os_cond_init(&p->more);
+        must(os_thread_start(&p->thread, "peer", peer_run, p, &err), &err);
 }
 
 static void peer_stop(struct peer *p)
 {
+        os_listener_shutdown(p->listener);
+        os_thread_join(p->thread);
         for (size_t i = 0; i < p->n; i++)
                 os_sock_close(p->conns[i]);
         os_listener_close(p->listener);
+        os_cond_fini(&p->more);
+        os_mutex_fini(&p->lock);
+}
+
+static struct os_sock *peer_next(struct peer *p)
+{
+        AUTO_LOCK(&p->lock);
+
+        while (p->n == p->taken)
+                assert_true(os_cond_wait(&p->more, &p->lock, soon()));
+        return p->conns[p->taken++];
 }
 
 /* Take an operation, over a new connection if it comes by one. */
 static void peer_take(struct peer *p, struct os_sock *s)
 {
         uint8_t head[3], bytes[8192];
-        struct os_peer who;
         struct bdfs_err err;
         size_t n;
 
-        if (s == NULL) {
-                must(os_accept(p->listener, soon(), &s, &who, &err), &err);
-                p->conns[p->n++] = s;
-        }
+        if (s == NULL)
+                s = peer_next(p);
         must(os_sock_read(s, head, sizeof(head), soon(), &err), &err);
         assert_true(read_delimited(s, bytes, sizeof(bytes), &n));
 }
