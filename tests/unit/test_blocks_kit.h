@@ -124,7 +124,7 @@ static inline void kit_put_block(struct store_txn *t, uint64_t id, uint64_t stam
                           enum block_state state, uint32_t replication)
 {
         struct block row = {.id = id, .stamp = stamp, .length = length, .state = state,
-                            .replication = replication, .refs = 1};
+                            .replication = replication, .refs = state == BLOCK_RETIRED ? 0 : 1};
         struct counters counters;
         struct bdfs_err err;
 

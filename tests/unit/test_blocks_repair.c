@@ -882,6 +882,162 @@ static void a_block_that_is_missing_from_the_table_is_kept(void **state)
         assert_int_equal(kit_copies_of(k, B1), 3);
 }
 
+/* The node has the order, loses it, and says so when it is asked behind it. */
+static void a_spared_replica_counts_again_when_its_node_has_answered(void **state)
+{
+        uint32_t left;
+
+        (void)state;
+        left = told_to_keep_one();
+        stop_node(left);
+        kit_pass(k, 20000);
+        assert_int_equal(k->deletes_n, 0);
+        assert_true(k->verifies_n >= 2); /* both are asked */
+        for (uint32_t i = 1; i <= 3; i++) {
+                if (i == left)
+                        continue;
+                kit_change(&k->node[i], B1, KIT_STAMP, 1 * MIB, KIT_FINALIZED);
+                kit_report(k, i);
+        }
+        kit_pass(k, 5000);
+        assert_int_equal(k->deletes_n, 1); /* now one is surplus */
+        kit_obey(k);
+        kit_pass(k, 60000);
+        assert_int_equal(k->deletes_n, 0);
+        assert_int_equal(kit_copies_of(k, B1), 1);
+}
+
+static void readers_are_sent_to_what_is_to_go_when_there_is_nothing_else(void **state)
+{
+        const uint32_t two[] = {1, 2};
+        struct replica_info r[4];
+
+        (void)state;
+        join_all(2);
+        kit_stored(k, B1, 2, two, 2);
+        kit_report(k, 1);
+        kit_report(k, 2);
+        kit_free_block(k, B1); /* as of a token that was made before */
+        kit_pass(k, 2000);
+        assert_int_equal(k->deletes_n, 2);
+        assert_int_equal(blocks_replicas(k->b, B1, 0, false, "", r, 4), 2);
+}
+
+/* ---- blocks without a reference -------------------------------------------------------------- */
+
+static void a_retired_block_is_neither_copied_nor_removed(void **state)
+{
+        const uint32_t three[] = {1, 2, 3};
+        struct store_txn *t;
+
+        (void)state;
+        join_all(4);
+        kit_stored(k, B1, 2, three, 3); /* one surplus, decided but not told */
+        for (uint32_t i = 1; i <= 3; i++)
+                kit_report(k, i);
+        blocks_check(k->b, &(uint64_t){B1}, 1);
+        (void)blocks_tick(k->b, kit_now_ms);
+        assert_int_equal(stats().pending_deletion, 1);
+        t = kit_write(k);
+        kit_put_block(t, B1, KIT_STAMP, 1 * MIB, BLOCK_RETIRED, 2);
+        kit_commit(t);
+        stop_node(1);
+        kit_pass(k, 60000);
+        restart_node(2);
+        (void)kit_join(k, 2);
+        kit_pass(k, 60000);
+        assert_int_equal(k->deletes_n + k->copies_n, 0);
+        assert_int_equal(stats().pending_deletion, 0);
+        assert_int_equal(kit_copies_of(k, B1), 2);
+        assert_int_equal(stats().missing + stats().low_redundancy + stats().unknown, 0);
+}
+
+static void unknown_blocks_are_counted_until_they_are_known_or_gone(void **state)
+{
+        const uint32_t two[] = {1, 2};
+        struct store_txn *t;
+        struct bdfs_err err;
+
+        (void)state;
+        join_all(2);
+        kit_stored(k, B1, 2, two, 2);
+        kit_change(&k->node[1], B1 + 77, KIT_STAMP, 5, KIT_FINALIZED); /* never given out */
+        kit_report(k, 1);
+        kit_report(k, 2);
+        t = kit_write(k);
+        OK(table_del_block(t, B1, &err));
+        kit_commit(t);
+        blocks_check(k->b, &(uint64_t){B1}, 1);
+        kit_pass(k, 2000);
+        assert_int_equal(stats().unknown, 2);
+        assert_int_equal(stats().missing, 0);
+        kit_block(k, B1, KIT_STAMP, 1 * MIB, BLOCK_COMPLETE, 2);
+        blocks_check(k->b, &(uint64_t){B1}, 1);
+        kit_change(&k->node[1], B1 + 77, KIT_STAMP, 0, KIT_GONE);
+        kit_report(k, 1);
+        kit_pass(k, 2000);
+        assert_int_equal(stats().unknown, 0);
+        assert_int_equal(k->deletes_n, 0);
+}
+
+static size_t gone(uint64_t id)
+{
+        uint64_t list[] = {id};
+        struct bdfs_err err;
+        size_t n = 1;
+
+        OK(blocks_gone(k->b, list, &n, &err));
+        return n;
+}
+
+static void a_freed_block_is_gone_when_everybody_has_said_so(void **state)
+{
+        const uint32_t two[] = {1, 2};
+
+        (void)state;
+        join_all(3);
+        kit_stored(k, B1, 2, two, 2);
+        kit_report(k, 1);
+        kit_report(k, 2);
+        kit_free_block(k, B1);
+        assert_int_equal(gone(B1), 0);
+        kit_pass(k, 2000);
+        kit_obey(k);
+        assert_int_equal(gone(B1), 1);
+        stop_node(3); /* it may have one: nobody knows */
+        kit_pass(k, 12000);
+        assert_int_equal(gone(B1), 0);
+        kit_restart(k, false);
+        (void)kit_join(k, 1);
+        (void)kit_join(k, 2);
+        assert_int_equal(gone(B1), 0);
+        (void)kit_join(k, 3);
+        kit_pass(k, 5000);
+        assert_int_equal(gone(B1), 1);
+}
+
+static void safe_mode_does_not_take_unknown_replicas_for_a_files(void **state)
+{
+        const uint32_t one[] = {1};
+
+        (void)state;
+        (void)kit_join(k, 1);
+        for (uint64_t i = 0; i < 10; i++)
+                kit_block(k, B1 + i, KIT_STAMP, 1 * MIB, BLOCK_COMPLETE, 1); /* nowhere */
+        for (uint64_t i = 10; i < 20; i++)
+                kit_stored(k, B1 + i, 1, one, 1);
+        for (uint64_t i = 20; i < 30; i++) /* of no file */
+                kit_change(&k->node[1], B1 + i, KIT_STAMP, 1 * MIB, KIT_FINALIZED);
+        kit_report(k, 1);
+        kit_pass(k, 2000);
+        kit_restart(k, true); /* 20 blocks, and 20 with a replica */
+        restart_node(1);
+        (void)kit_join(k, 1);
+        kit_pass(k, 20000);
+        assert_true(blocks_safe_mode(k->b, SAFE_MODE_GET));
+        assert_int_equal(k->b->safe.facts.reported, 10);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -920,6 +1076,12 @@ int main(void)
                 T(a_told_replica_is_no_reason_to_remove_another),
                 T(replicas_that_were_to_go_end_safe_mode),
                 T(a_block_that_is_missing_from_the_table_is_kept),
+                T(a_spared_replica_counts_again_when_its_node_has_answered),
+                T(readers_are_sent_to_what_is_to_go_when_there_is_nothing_else),
+                T(a_retired_block_is_neither_copied_nor_removed),
+                T(unknown_blocks_are_counted_until_they_are_known_or_gone),
+                T(a_freed_block_is_gone_when_everybody_has_said_so),
+                T(safe_mode_does_not_take_unknown_replicas_for_a_files),
         };
 #undef T
 
