@@ -8,7 +8,9 @@
  *  3. One writer per file. A second create or append is refused with BDFS_BEING_CREATED until
  *     the first writer's lease ends.
  *  4. A reader sees what was there when it opened the file, and for a file being written what had
- *     been acknowledged then.
+ *     been acknowledged then. Replaced, deleted, renamed, cut: it goes on with the file it opened,
+ *     whose bytes a cluster keeps for an hour (less when space is short; an Apache HDFS: not at
+ *     all), or fails with BDFS_REPLACED. It never gives bytes of two files.
  *
  * Lifetime.
  *  1. struct bdfs outlives every handle made from it; bdfs_disconnect() comes last.
@@ -184,6 +186,7 @@ void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret);
 enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
 uint64_t bdfs_length(const struct bdfs_file *f);  /* of a file opened for reading */
+uint64_t bdfs_inode(const struct bdfs_file *f);   /* the same; 0: the server does not tell */
 /* Of a file opened for reading: a digest of length and blocks, another when its bytes change. */
 uint64_t bdfs_version(const struct bdfs_file *f);
 /* Fewer than @n bytes only at the end. Every byte was checked against its checksum. */

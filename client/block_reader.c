@@ -65,7 +65,8 @@ enum bdfs_status block_reader_open_range(struct block_reader *ret, struct bdfs *
                                          const struct os_addr *from,
                                          const struct block_range *range, struct bdfs_err *err)
 {
-        *ret = (struct block_reader){.fs = fs, .left = range->length, .step_ms = range->step_ms};
+        *ret = (struct block_reader){.from = *from, .fs = fs, .left = range->length,
+                                     .step_ms = range->step_ms};
         buf_init(&ret->sums, PACKET_BYTES_MAX);
         buf_init(&ret->data, PACKET_BYTES_MAX);
         for (unsigned attempt = 0;; attempt++) {

@@ -14,6 +14,7 @@
 #include "common/crc.h"
 
 struct block_reader {
+        struct os_addr from;     /* the datanode; stays after the close */
         struct bdfs *fs;
         struct data_conn *conn;
         int64_t step_ms;         /* how long the datanode may be silent */

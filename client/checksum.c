@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/data.h"
-#include "client/locate.h"
+#include "client/held.h"
 #include "common/crc.h"
 
 struct summing {
@@ -14,6 +14,7 @@ struct summing {
         enum crc_type type;
         uint32_t crc;        /* of all blocks so far, when composite */
         uint64_t bytes;
+        size_t blocks;
         struct buf md5s;     /* of the blocks, when not */
 };
 
@@ -77,9 +78,12 @@ static enum bdfs_status ask_node(struct bdfs *fs, const Hadoop__LocatedBlockProt
         return BDFS_OK;
 }
 
-static enum bdfs_status sum_block(struct bdfs *fs, const Hadoop__LocatedBlockProto *b,
+/* By the first datanode that has it. */
+static enum bdfs_status sum_block(struct bdfs *fs, const struct held_piece *piece,
                                   struct summing *s, struct bdfs_err *err)
 {
+        const Hadoop__LocatedBlockProto *b = piece->block;
+
         (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
         for (size_t i = 0; i < b->n_locs; i++) {
                 Hadoop__BlockOpResponseProto *r;
@@ -90,19 +94,59 @@ static enum bdfs_status sum_block(struct bdfs *fs, const Hadoop__LocatedBlockPro
                 if (r->checksumresponse == NULL)
                         rc = bdfs_fail(err, BDFS_PROTOCOL, "a datanode's answer has no checksum");
                 else
-                        rc = take_block(s, r->checksumresponse, b->b->numbytes, err);
+                        rc = take_block(s, r->checksumresponse, piece->bytes, err);
                 message_free(r);
                 return rc;
         }
-        if (b->corrupt)
-                err->status = BDFS_CORRUPT;
-        return bdfs_wrap(err, "block %llu", (unsigned long long)b->b->blockid);
+        return err->status;
+}
+
+/* With newer locations when those that are held fail. */
+static enum bdfs_status sum_piece(struct bdfs *fs, struct held *h, struct held_page **page,
+                                  uint64_t offset, struct summing *s, struct bdfs_err *err)
+{
+        for (bool again = false;; again = true) {
+                const struct held_piece *piece = held_find(*page, offset);
+                enum bdfs_status rc = sum_block(fs, piece, s, err);
+
+                if (rc == BDFS_OK || rc == BDFS_UNSUPPORTED)
+                        return rc;
+                if (!again && !held_is_lost(h, piece, rc)) {
+                        if (held_renew(h, page, err) != BDFS_OK)
+                                return err->status;
+                        continue;
+                }
+                if (piece->block->corrupt)
+                        err->status = BDFS_CORRUPT;
+                else if (held_explain(h, piece, err) == BDFS_REPLACED)
+                        return err->status;
+                return bdfs_wrap(err, "block %llu", (unsigned long long)piece->block->b->blockid);
+        }
+}
+
+static enum bdfs_status sum_all(struct bdfs *fs, struct held *h, struct summing *s,
+                                struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+
+        while (rc == BDFS_OK && s->bytes < held_length(h)) {
+                struct held_page *page = held_take(h, s->bytes);
+
+                if (page == NULL)
+                        return bdfs_fail(err, BDFS_PROTOCOL,
+                                         "the namenode said nothing of byte %llu",
+                                         (unsigned long long)s->bytes);
+                rc = sum_piece(fs, h, &page, s->bytes, s, err);
+                s->blocks++;
+                held_drop(h, page);
+        }
+        return rc;
 }
 
 /* HDFS's MD5 over the buffer of its output stream, padded to a power of two of 32 or more. */
-static enum bdfs_status finish(struct summing *s, size_t blocks, struct bdfs_checksum *ret,
-                               struct bdfs_err *err)
+static enum bdfs_status finish(struct summing *s, struct bdfs_checksum *ret, struct bdfs_err *err)
 {
+        size_t blocks = s->blocks;
         size_t padded = 32;
         unsigned n = 16;
         const char *crc = s->type == CRC_CRC32 ? "CRC32" : "CRC32C";
@@ -134,21 +178,21 @@ enum bdfs_status bdfs_checksum(struct bdfs *fs, const char *path, bool composite
                                struct bdfs_checksum *ret, struct bdfs_err *err)
 {
         struct summing s = {.composite = composite, .type = CRC_CRC32C, .bytes_per_crc = 0};
-        struct file_map m;
-        enum bdfs_status rc = BDFS_OK;
+        struct held *h;
+        enum bdfs_status rc;
 
-        if (locate(fs, path, 0, INT64_MAX, &m, err) != BDFS_OK)
+        if (held_open(fs, path, &h, err) != BDFS_OK)
                 return err->status;
         buf_init(&s.md5s, 0);
-        if (m.blocks->underconstruction)
+        if (held_is_open(h))
                 rc = bdfs_fail(err, BDFS_BEING_CREATED, "`%s': it is being written", path);
-        for (size_t i = 0; rc == BDFS_OK && i < m.blocks->n_blocks; i++)
-                rc = sum_block(fs, m.blocks->blocks[i], &s, err);
-        if (m.blocks->n_blocks == 0)
+        else
+                rc = sum_all(fs, h, &s, err);
+        if (s.blocks == 0)
                 s.type = composite ? CRC_CRC32C : CRC_CRC32; /* as HDFS says of an empty file */
         if (rc == BDFS_OK)
-                rc = finish(&s, m.blocks->n_blocks, ret, err);
+                rc = finish(&s, ret, err);
         buf_fini(&s.md5s);
-        file_map_fini(&m);
+        held_close(h);
         return rc;
 }

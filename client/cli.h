@@ -89,6 +89,8 @@ bool cli_number(const char *text, uint64_t low, uint64_t high, bool suffix, uint
 /* "VERB: text" and the verb's usage; returns the exit code of wrong usage. */
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_done(struct cli *cli);
+/* All or nothing, and it became nothing: the exit code is the first failure's, not "partly". */
+void cli_nothing_done(struct cli *cli);
 /* "VERB: text", and on a second line what to do where something is known to help. */
 void cli_error(struct cli *cli, const struct bdfs_err *err);
 /* The same, with @hint instead of the general one; NULL: none. */

@@ -125,6 +125,8 @@ const char *cli_hint(enum bdfs_status status)
         case BDFS_BEING_CREATED:
                 return "its writer must close it, or its lease must end, minutes after the writer "
                        "died";
+        case BDFS_REPLACED:
+                return "a second try reads what is there now";
         case BDFS_NO_SPACE:
                 return "if it is the cluster that is full: `bdfs admin report` shows what each "
                        "datanode has left; each keeps some free (space_floor)";
@@ -161,6 +163,13 @@ void cli_done(struct cli *cli)
         AUTO_LOCK(&cli->lock);
 
         cli->done++;
+}
+
+void cli_nothing_done(struct cli *cli)
+{
+        AUTO_LOCK(&cli->lock);
+
+        cli->done = 0;
 }
 
 int cli_exit(struct cli *cli)

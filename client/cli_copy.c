@@ -319,17 +319,38 @@ static enum bdfs_status copy_stream(const struct cli_copy *c, struct cli_source 
         return rc;
 }
 
+/* Times, owner and mode belong to the file that is read, not to one that had its name before. */
+static enum bdfs_status source_attributes(const struct cli_source *s, const struct cli_item *from,
+                                          struct bdfs_stat *ret, struct bdfs_err *err)
+{
+        char path[64];
+
+        *ret = from->st;
+        ret->target = NULL;
+        if (s->file == NULL || bdfs_inode(s->file) == 0 || bdfs_inode(s->file) == from->st.inode)
+                return BDFS_OK;
+        (void)snprintf(path, sizeof(path), "/.reserved/.inodes/%llu",
+                       (unsigned long long)bdfs_inode(s->file));
+        if (bdfs_lstat(from->fs, path, ret, err) == BDFS_OK)
+                return BDFS_OK;
+        return bdfs_wrap(err, "attributes of `%s', which was replaced", from->text);
+}
+
 enum bdfs_status cli_copy_file(const struct cli_copy *c, const struct cli_item *from,
                                const struct cli_item *to, struct bdfs_err *err)
 {
+        struct cli_item opened = *from; /* borrows */
         struct cli_source s;
-        enum bdfs_status rc;
+        enum bdfs_status rc = BDFS_OK;
 
         if (cli_source_open(&s, from, err) != BDFS_OK)
                 return err->status;
-        rc = copy_stream(c, &s, to, err);
+        if (c->preserve != 0)
+                rc = source_attributes(&s, from, &opened.st, err);
+        if (rc == BDFS_OK)
+                rc = copy_stream(c, &s, to, err);
         cli_source_close(&s);
-        return rc == BDFS_OK ? cli_copy_attributes(c, from, to, err) : rc;
+        return rc == BDFS_OK ? cli_copy_attributes(c, &opened, to, err) : rc;
 }
 
 enum bdfs_status cli_copy_stdin(const struct cli_copy *c, const struct cli_item *to,

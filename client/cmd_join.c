@@ -238,9 +238,12 @@ int cmd_getmerge(struct cli *cli, int argc, char **argv)
         }
         cli_interrupt_start();
         /* nothing is written when a name is wrong */
-        if (cli_walk_all(cli, argc, argv, false, take_operand, &m) == 0 &&
-            (json ? merge_json(&m, &err) : merge(&m, &dst, &err)) != BDFS_OK)
+        if (cli_walk_all(cli, argc, argv, false, take_operand, &m) != 0) {
+                cli_nothing_done(cli);
+        } else if ((json ? merge_json(&m, &err) : merge(&m, &dst, &err)) != BDFS_OK) {
+                cli_nothing_done(cli);
                 cli_error(cli, &err);
+        }
         cli_items_fini(&m.files);
         cli_item_fini(&dst);
         return cli_exit(cli);

@@ -39,8 +39,12 @@ struct range { /* a file's first or last bytes, or all */
         bool from_end;
 };
 
+struct place { /* how far it was shown, and of which file */
+        uint64_t at, inode;
+};
+
 static enum bdfs_status show(struct cli *cli, const struct cli_item *it, const struct range *range,
-                             uint64_t *ret_end, struct bdfs_err *err)
+                             struct place *ret_end, struct bdfs_err *err)
 {
         struct cli_base64 json;
         struct bdfs_file *f;
@@ -54,7 +58,7 @@ static enum bdfs_status show(struct cli *cli, const struct cli_item *it, const s
                 return cli_item_reword(it, err);
         if (range->from_end && bdfs_length(f) > range->most)
                 from = bdfs_length(f) - range->most;
-        *ret_end = bdfs_length(f);
+        *ret_end = (struct place){bdfs_length(f), bdfs_inode(f)};
         if (cli->json)
                 cli_json_bytes_begin(&json, cli, it->text);
         rc = show_range(cli, f, from, range->most, cli->json ? &json : NULL, err);
@@ -72,7 +76,7 @@ struct shown {
 static enum bdfs_status show_visit(void *arg, struct cli_item *it, struct bdfs_err *err)
 {
         struct shown *s = arg;
-        uint64_t end;
+        struct place end;
 
         return show(s->cli, it, &s->range, &end, err);
 }
@@ -103,7 +107,7 @@ int cmd_cat(struct cli *cli, int argc, char **argv)
 
 /* head and tail take one name and no patterns. */
 static int show_one(struct cli *cli, const char *typed, const struct range *range,
-                    struct cli_item *ret, uint64_t *ret_end)
+                    struct cli_item *ret, struct place *ret_end)
 {
         struct bdfs_err err;
         enum bdfs_status rc = cli_item_remote(cli, typed, ret, &err);
@@ -126,7 +130,7 @@ int cmd_head(struct cli *cli, int argc, char **argv)
         const struct range range = {.most = END_BYTES};
         const struct cli_option options[] = {{NULL, NULL, NULL}};
         struct cli_item it = {0};
-        uint64_t end;
+        struct place end;
         int rc;
 
         if (!cli_options(cli, &argc, &argv, options, 1, 1))
@@ -136,8 +140,24 @@ int cmd_head(struct cli *cli, int argc, char **argv)
         return rc;
 }
 
+/* Where in @f to go on. Which file has the name is looked up each time, and a change is said. */
+static void find_place(struct cli *cli, const struct cli_item *it, const struct bdfs_file *f,
+                       struct place *p)
+{
+        uint64_t length = bdfs_length(f), inode = bdfs_inode(f);
+
+        if (inode != p->inode) {
+                cli_warn(cli, "`%s' was replaced: this is the new file from its beginning",
+                         it->text);
+                *p = (struct place){0, inode};
+        } else if (length < p->at) {
+                cli_warn(cli, "`%s' was cut to %llu bytes", it->text, (unsigned long long)length);
+                p->at = length;
+        }
+}
+
 /* What was added since, for ever. */
-static int follow(struct cli *cli, struct cli_item *it, uint64_t at, int64_t every_ms)
+static int follow(struct cli *cli, struct cli_item *it, struct place *p, int64_t every_ms)
 {
         struct bdfs_err err;
 
@@ -151,10 +171,9 @@ static int follow(struct cli *cli, struct cli_item *it, uint64_t at, int64_t eve
                         (void)cli_item_reword(it, &err);
                         break;
                 }
-                if (bdfs_length(f) < at)
-                        at = bdfs_length(f); /* it was cut */
-                rc = show_range(cli, f, at, UINT64_MAX, NULL, &err);
-                at = bdfs_length(f);
+                find_place(cli, it, f, p);
+                rc = show_range(cli, f, p->at, UINT64_MAX, NULL, &err);
+                p->at = bdfs_length(f);
                 if (rc == BDFS_OK)
                         rc = bdfs_close(f, &err);
                 else
@@ -174,7 +193,8 @@ int cmd_tail(struct cli *cli, int argc, char **argv)
         const struct cli_option options[] = {
                 {"f", &forever, NULL}, {"s", NULL, &every}, {NULL, NULL, NULL}};
         struct cli_item it = {0};
-        uint64_t end = 0, every_ms = FOLLOW_MS;
+        struct place end = {0};
+        uint64_t every_ms = FOLLOW_MS;
         int rc;
 
         if (!cli_options(cli, &argc, &argv, options, 1, 1))
@@ -185,7 +205,7 @@ int cmd_tail(struct cli *cli, int argc, char **argv)
                 return cli_usage(cli, "-f never ends, --json has an end: one of the two");
         rc = show_one(cli, argv[0], &range, &it, &end);
         if (rc == 0 && forever)
-                rc = follow(cli, &it, end, (int64_t)every_ms);
+                rc = follow(cli, &it, &end, (int64_t)every_ms);
         cli_item_fini(&it);
         return rc;
 }

@@ -74,11 +74,11 @@ static enum bdfs_status visible_length(struct bdfs *fs, const Hadoop__LocatedBlo
 
 /* ---- locating -------------------------------------------------------------------------------- */
 
-enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
-                        struct file_map *ret, struct bdfs_err *err)
+enum bdfs_status locate_only(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
+                             struct file_map *ret, struct bdfs_err *err)
 {
         Hadoop__GetBlockLocationsRequestProto q = HADOOP__GET_BLOCK_LOCATIONS_REQUEST_PROTO__INIT;
-        const Hadoop__LocatedBlocksProto *l;
+        const Hadoop__GetBlockLocationsResponseProto *r;
         struct file_map m = {0};
 
         q.src = (char *)(uintptr_t)path;
@@ -87,34 +87,53 @@ enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint
         if (fs_call_path(fs, METHOD_CLIENT_getBlockLocations, &q.base, &q.src, &m.answer, err) !=
             BDFS_OK)
                 return err->status;
-        l = ((Hadoop__GetBlockLocationsResponseProto *)m.answer)->locations;
-        if (l == NULL) {
+        r = (const Hadoop__GetBlockLocationsResponseProto *)m.answer;
+        if (r->locations == NULL) {
                 file_map_fini(&m);
                 return bdfs_fail(err, BDFS_NOT_FOUND, "`%s': No such file or directory", path);
         }
-        m.blocks = l;
-        m.length = l->filelength;
-        if (l->underconstruction && l->lastblock != NULL && !l->islastblockcomplete) {
-                if (visible_length(fs, l->lastblock, &m.open_bytes, err) != BDFS_OK) {
-                        file_map_fini(&m);
-                        return err->status;
-                }
-                m.length = l->lastblock->offset + m.open_bytes;
-        }
+        m.blocks = r->locations;
+        m.inode = r->has_bdfsinode ? r->bdfsinode : 0;
+        m.length = m.blocks->filelength;
         *ret = m;
         return BDFS_OK;
+}
+
+enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
+                        struct file_map *ret, struct bdfs_err *err)
+{
+        const Hadoop__LocatedBlockProto *last;
+
+        if (locate_only(fs, path, offset, length, ret, err) != BDFS_OK)
+                return err->status;
+        last = file_map_open_block(ret);
+        if (last == NULL)
+                return BDFS_OK;
+        if (visible_length(fs, last, &ret->open_bytes, err) != BDFS_OK) {
+                file_map_fini(ret);
+                return err->status;
+        }
+        ret->length = last->offset + ret->open_bytes;
+        return BDFS_OK;
+}
+
+const Hadoop__LocatedBlockProto *file_map_open_block(const struct file_map *m)
+{
+        const Hadoop__LocatedBlocksProto *l = m->blocks;
+
+        return l->underconstruction && !l->islastblockcomplete ? l->lastblock : NULL;
 }
 
 const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_t offset,
                                                uint64_t *ret_bytes)
 {
         const Hadoop__LocatedBlocksProto *l = m->blocks;
+        const Hadoop__LocatedBlockProto *last = file_map_open_block(m);
         size_t low = 0, high = l->n_blocks;
 
-        if (l->underconstruction && l->lastblock != NULL && !l->islastblockcomplete &&
-            offset >= l->lastblock->offset && offset - l->lastblock->offset < m->open_bytes) {
+        if (last != NULL && offset >= last->offset && offset - last->offset < m->open_bytes) {
                 *ret_bytes = m->open_bytes;
-                return l->lastblock;
+                return last;
         }
         while (low < high) { /* the last block that begins at or before @offset */
                 size_t middle = low + (high - low) / 2;
@@ -128,27 +147,6 @@ const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_
                 return NULL;
         *ret_bytes = l->blocks[low - 1]->b->numbytes;
         return l->blocks[low - 1];
-}
-
-static uint64_t mix(uint64_t digest, uint64_t word)
-{
-        digest = (digest ^ word) * 0x9e3779b97f4a7c15u;
-        return digest ^ digest >> 29;
-}
-
-uint64_t file_map_version(const struct file_map *m)
-{
-        uint64_t digest = mix(m->blocks->n_blocks, m->length);
-
-        for (size_t i = 0; i < m->blocks->n_blocks; i++) {
-                const Hadoop__LocatedBlockProto *b = m->blocks->blocks[i];
-
-                digest = mix(digest, b->offset);
-                digest = mix(digest, b->b->blockid);
-                digest = mix(digest, b->b->generationstamp);
-                digest = mix(digest, b->b->numbytes);
-        }
-        return digest;
 }
 
 /* ---- for people and schedulers --------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 
 struct file_map {
         ProtobufCMessage *answer;
+        uint64_t inode;       /* 0: not told, as by a Hadoop port */
         const Hadoop__LocatedBlocksProto *blocks;
         uint64_t length;      /* with what is readable of a block that is being written */
         uint64_t open_bytes;  /* of these, in the last block that is being written */
@@ -20,10 +21,13 @@ struct file_map {
  * block that is being written. */
 enum bdfs_status locate(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
                         struct file_map *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same without asking datanodes: of a block that is being written nothing counts. */
+enum bdfs_status locate_only(struct bdfs *fs, const char *path, uint64_t offset, uint64_t length,
+                             struct file_map *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 void file_map_fini(struct file_map *m);
 
-/* A digest of the length and of every block's place, id, stamp and length. */
-uint64_t file_map_version(const struct file_map *m);
+/* The block at the end that is being written; NULL: none is. */
+const Hadoop__LocatedBlockProto *file_map_open_block(const struct file_map *m);
 /* The block with byte @offset, and how many bytes of it are readable; NULL when there is none. */
 const Hadoop__LocatedBlockProto *file_map_find(const struct file_map *m, uint64_t offset,
                                                uint64_t *ret_bytes);

@@ -2,14 +2,15 @@
  * libbdfs: reading files. A failing datanode is left alone and another replica is asked; when
  * none is left the locations are fetched again, at most LOCATE_AGAIN times, since replicas move.
  * Each time more patience is had with silent datanodes, and all of it ends with the connection's
- * timeout. Those that failed are asked last for a while.
+ * timeout. Those that failed are asked last for a while. Which file it is was decided at the open
+ * (client/held.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/block_reader.h"
 #include "client/file.h"
-#include "client/locate.h"
+#include "client/held.h"
 
 #define LOCATE_AGAIN 3
 #define LOCATE_AGAIN_MS 300
@@ -21,14 +22,8 @@ struct bad_nodes { /* of one block, for one attempt to read it */
         size_t n;
 };
 
-struct map_ref { /* bdfs_pread() may come from many threads while one fetches a new map */
-        struct file_map map;
-        unsigned refs;              /* guarded by: the reader's lock */
-};
-
 struct file_reader {
-        struct os_mutex lock;
-        struct map_ref *map;        /* guarded by: lock */
+        struct held *held;
         uint64_t length;            /* as it was when the file was opened */
         uint64_t at;                /* of bdfs_read() */
         struct block_reader stream; /* of bdfs_read(); conn NULL: none */
@@ -37,45 +32,6 @@ struct file_reader {
 };
 
 /* ---- open, close ----------------------------------------------------------------------------- */
-
-static enum bdfs_status map_fetch(struct bdfs *fs, const char *path, struct map_ref **ret,
-                                  struct bdfs_err *err)
-{
-        struct map_ref *m = calloc(1, sizeof(*m));
-
-        if (m == NULL)
-                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-        if (locate(fs, path, 0, INT64_MAX, &m->map, err) != BDFS_OK) {
-                free(m);
-                return err->status;
-        }
-        m->refs = 1;
-        *ret = m;
-        return BDFS_OK;
-}
-
-static struct map_ref *map_take(struct file_reader *r)
-{
-        AUTO_LOCK(&r->lock);
-
-        r->map->refs++;
-        return r->map;
-}
-
-static void map_drop(struct file_reader *r, struct map_ref *m)
-{
-        bool last;
-
-        if (m == NULL)
-                return;
-        os_mutex_lock(&r->lock);
-        last = --m->refs == 0;
-        os_mutex_unlock(&r->lock);
-        if (!last)
-                return;
-        file_map_fini(&m->map);
-        free(m);
-}
 
 enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                            struct bdfs_err *err)
@@ -88,14 +44,13 @@ enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file *
                 free(r);
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         }
-        os_mutex_init(&r->lock);
         f->reader = r;
-        if (map_fetch(fs, path, &r->map, err) != BDFS_OK) {
+        if (held_open(fs, path, &r->held, err) != BDFS_OK) {
                 reader_close(r);
                 file_free(f);
                 return err->status;
         }
-        r->length = r->map->map.length;
+        r->length = held_length(r->held);
         *ret = f;
         return BDFS_OK;
 }
@@ -110,8 +65,7 @@ static void stop_stream(struct file_reader *r)
 void reader_close(struct file_reader *r)
 {
         stop_stream(r);
-        map_drop(r, r->map);
-        os_mutex_fini(&r->lock);
+        held_close(r->held);
         free(r);
 }
 
@@ -122,9 +76,12 @@ uint64_t bdfs_length(const struct bdfs_file *f)
 
 uint64_t bdfs_version(const struct bdfs_file *f)
 {
-        AUTO_LOCK(&f->reader->lock);
+        return held_version(f->reader->held);
+}
 
-        return file_map_version(&f->reader->map->map);
+uint64_t bdfs_inode(const struct bdfs_file *f)
+{
+        return held_inode(f->reader->held);
 }
 
 void bdfs_seek(struct bdfs_file *f, uint64_t offset)
@@ -134,10 +91,17 @@ void bdfs_seek(struct bdfs_file *f, uint64_t offset)
 
 /* ---- finding a replica ----------------------------------------------------------------------- */
 
+static bool same_addr(const struct os_addr *a, const struct os_addr *b)
+{
+        return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 static bool is_bad(const struct bad_nodes *bad, const struct os_addr *addr)
 {
+        if (bad->n == BAD_NODES_MAX)
+                return true; /* more are not asked without new locations */
         for (size_t i = 0; i < bad->n; i++) {
-                if (bad->addr[i].port == addr->port && strcmp(bad->addr[i].host, addr->host) == 0)
+                if (same_addr(&bad->addr[i], addr))
                         return true;
         }
         return false;
@@ -146,23 +110,52 @@ static bool is_bad(const struct bad_nodes *bad, const struct os_addr *addr)
 /* ---- reading a piece ------------------------------------------------------------------------- */
 
 struct attempt { /* one read, over all its failures */
-        struct map_ref *map;
+        struct held_page *page;     /* NULL: none yet */
         struct bad_nodes bad;
         int64_t deadline_ms;
         unsigned located;
-        size_t loc;
         bool corrupt;               /* a replica's bytes did not fit their checksums */
 };
 
 static void begin(struct bdfs_file *f, struct attempt *a)
 {
-        *a = (struct attempt){.map = map_take(f->reader),
-                              .deadline_ms = os_mono_ms() + f->fs->timeout_ms};
+        *a = (struct attempt){.deadline_ms = os_mono_ms() + f->fs->timeout_ms};
 }
 
-static void blame(struct bdfs *fs, struct attempt *a, const struct os_addr *addr)
+static void end(struct bdfs_file *f, struct attempt *a)
 {
-        data_suspect(fs->pool, addr);
+        held_drop(f->reader->held, a->page);
+}
+
+/* The piece with the byte @offset, of the newest page. */
+static enum bdfs_status find_piece(struct bdfs_file *f, struct attempt *a, uint64_t offset,
+                                   const struct held_piece **ret, struct bdfs_err *err)
+{
+        struct held *h = f->reader->held;
+
+        if (a->page == NULL || held_find(a->page, offset) == NULL) {
+                held_drop(h, a->page);
+                a->page = held_take(h, offset);
+        }
+        if (a->page == NULL)
+                return bdfs_fail(err, BDFS_PROTOCOL, "`%s': the namenode said nothing of byte %llu",
+                                 f->path, (unsigned long long)offset);
+        held_keep_fresh(h, &a->page);
+        *ret = held_find(a->page, offset);
+        return BDFS_OK;
+}
+
+/* A datanode that does not have it, or will not show it, may be as good as others for the rest. */
+static bool is_node_fault(enum bdfs_status why)
+{
+        return why != BDFS_REPLICA_NOT_FOUND && why != BDFS_TOKEN;
+}
+
+static void blame(struct bdfs *fs, struct attempt *a, const struct os_addr *addr,
+                  enum bdfs_status why)
+{
+        if (is_node_fault(why))
+                data_suspect(fs->pool, addr);
         if (a->bad.n < BAD_NODES_MAX)
                 a->bad.addr[a->bad.n++] = *addr;
 }
@@ -179,87 +172,80 @@ static enum bdfs_status open_replica(struct bdfs *fs, const Hadoop__LocatedBlock
                 if (!located_addr(b->locs[at]->id, &addr) || is_bad(&a->bad, &addr) ||
                     (i < b->n_locs && data_is_suspect(fs->pool, &addr)))
                         continue;
-                if (block_reader_open_range(ret, fs, b, &addr, range, err) == BDFS_OK) {
-                        a->loc = at;
+                if (block_reader_open_range(ret, fs, b, &addr, range, err) == BDFS_OK)
                         return BDFS_OK;
-                }
-                blame(fs, a, &addr);
+                blame(fs, a, &addr, err->status);
                 if (os_mono_ms() >= a->deadline_ms)
                         break;
         }
         return BDFS_NOT_FOUND; /* @err has the last one's reason, if any was asked */
 }
 
-/* New locations, for this attempt and for later reads. */
-static enum bdfs_status fetch_again(struct bdfs_file *f, struct attempt *a, struct bdfs_err *err)
+/* A reader of @piece's block from @addr failed with @why; others may have it. */
+static void stream_failed(struct bdfs_file *f, struct attempt *a, const struct held_piece *piece,
+                          const struct os_addr *addr, enum bdfs_status why)
 {
-        struct file_reader *r = f->reader;
-        struct map_ref *m, *old;
+        const Hadoop__LocatedBlockProto *b = piece->block;
+        struct os_addr here;
 
-        if (map_fetch(f->fs, f->path, &m, err) != BDFS_OK)
-                return err->status;
-        os_mutex_lock(&r->lock);
-        old = r->map;
-        r->map = m;
-        m->refs++;
-        os_mutex_unlock(&r->lock);
-        map_drop(r, old);
-        map_drop(r, a->map);
-        a->map = m;
-        return BDFS_OK;
+        a->corrupt = a->corrupt || why == BDFS_CORRUPT;
+        for (size_t i = 0; why == BDFS_CORRUPT && i < b->n_locs; i++) {
+                if (located_addr(b->locs[i]->id, &here) && same_addr(&here, addr))
+                        locate_report_corrupt(f->fs, b, i);
+        }
+        blame(f->fs, a, addr, why);
 }
 
-/* What to do after a failure at @b: nothing left to try, or try again (BDFS_OK). */
-static enum bdfs_status after_failure(struct bdfs_file *f, struct attempt *a,
-                                      const Hadoop__LocatedBlockProto *b, bool was_open,
-                                      struct bdfs_err *err)
+static enum bdfs_status give_up(struct bdfs_file *f, struct attempt *a,
+                                const struct held_piece *piece, struct bdfs_err *err)
 {
-        struct os_addr addr;
+        const Hadoop__LocatedBlockProto *b = piece->block;
 
-        if (was_open && located_addr(b->locs[a->loc]->id, &addr)) {
-                if (err->status == BDFS_CORRUPT) {
-                        a->corrupt = true;
-                        locate_report_corrupt(f->fs, b, a->loc);
-                }
-                blame(f->fs, a, &addr);
-                return BDFS_OK;
-        }
-        if (a->located++ == LOCATE_AGAIN || os_mono_ms() >= a->deadline_ms) {
-                if (err->status == BDFS_OK || b->n_locs == 0)
-                        (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
-                if (a->corrupt || b->corrupt) /* whatever the last one of them said */
-                        err->status = BDFS_CORRUPT;
-                return bdfs_wrap(err, "`%s': block %llu cannot be read from any datanode", f->path,
-                                 (unsigned long long)b->b->blockid);
-        }
-        os_sleep_ms(LOCATE_AGAIN_MS * a->located);
+        if (err->status == BDFS_OK || b->n_locs == 0)
+                (void)bdfs_fail(err, BDFS_UNAVAILABLE, "no live datanode has it");
+        if (a->corrupt || b->corrupt) /* whatever the last one of them said */
+                err->status = BDFS_CORRUPT;
+        else if (held_explain(f->reader->held, piece, err) == BDFS_REPLACED)
+                return err->status;
+        return bdfs_wrap(err, "`%s': block %llu cannot be read from any datanode", f->path,
+                         (unsigned long long)b->b->blockid);
+}
+
+/* No datanode gave @piece: nothing is left to try, or a->page has new locations (BDFS_OK). */
+static enum bdfs_status locate_again(struct bdfs_file *f, struct attempt *a,
+                                     const struct held_piece *piece, struct bdfs_err *err)
+{
+        struct held *h = f->reader->held;
+
+        if (a->located++ == LOCATE_AGAIN || os_mono_ms() >= a->deadline_ms ||
+            held_is_lost(h, piece, err->status))
+                return give_up(f, a, piece, err);
+        if (err->status != BDFS_TOKEN) /* which is not mended by waiting */
+                os_sleep_ms(LOCATE_AGAIN_MS * a->located);
         a->bad.n = 0;
-        return fetch_again(f, a, err);
+        return held_renew(h, &a->page, err);
 }
 
 /* Open r at @offset for at most @want bytes of the block there. */
 static enum bdfs_status open_at(struct bdfs_file *f, uint64_t offset, uint64_t want,
-                                struct attempt *a, struct block_reader *r,
-                                const Hadoop__LocatedBlockProto **ret_block, struct bdfs_err *err)
+                                struct attempt *a, struct block_reader *r, struct bdfs_err *err)
 {
         for (;;) {
-                uint64_t bytes;
-                const Hadoop__LocatedBlockProto *b = file_map_find(&a->map->map, offset, &bytes);
                 struct block_range range = {.step_ms = STEP_FIRST_MS << a->located};
+                const struct held_piece *piece;
+                uint64_t bytes;
 
-                if (b == NULL)
-                        return bdfs_fail(err, BDFS_CORRUPT, "`%s': nothing is known of byte %llu",
-                                         f->path, (unsigned long long)offset);
+                if (find_piece(f, a, offset, &piece, err) != BDFS_OK)
+                        return err->status;
                 if (range.step_ms > f->fs->timeout_ms)
                         range.step_ms = f->fs->timeout_ms;
-                range.offset = offset - b->offset;
-                bytes -= range.offset;
+                range.offset = offset - piece->offset;
+                bytes = piece->bytes - range.offset;
                 range.length = want < bytes ? want : bytes;
-                *ret_block = b;
                 err->status = BDFS_OK;
-                if (open_replica(f->fs, b, &range, a, r, err) == BDFS_OK)
+                if (open_replica(f->fs, piece->block, &range, a, r, err) == BDFS_OK)
                         return BDFS_OK;
-                if (after_failure(f, a, b, false, err) != BDFS_OK)
+                if (locate_again(f, a, piece, err) != BDFS_OK)
                         return err->status;
         }
 }
@@ -273,25 +259,26 @@ static enum bdfs_status read_stream(struct bdfs_file *f, struct attempt *a, void
         if (r->streaming && (r->stream_at != r->at || r->stream.left == 0))
                 stop_stream(r);
         for (;;) {
-                const Hadoop__LocatedBlockProto *b = NULL;
-                uint64_t bytes;
+                const struct held_piece *piece;
+                struct os_addr from;
+                struct bdfs_err why;
 
                 if (!r->streaming) {
-                        if (open_at(f, r->at, r->length - r->at, a, &r->stream, &b, err) != BDFS_OK)
+                        if (open_at(f, r->at, r->length - r->at, a, &r->stream, err) != BDFS_OK)
                                 return err->status;
                         r->streaming = true;
                         r->stream_at = r->at;
                 }
-                if (block_reader_read(&r->stream, to, n, ret, err) == BDFS_OK) {
+                if (block_reader_read(&r->stream, to, n, ret, &why) == BDFS_OK) {
                         r->at += *ret;
                         r->stream_at = r->at;
                         return BDFS_OK;
                 }
+                from = r->stream.from;
                 stop_stream(r);
-                if (b == NULL)
-                        b = file_map_find(&a->map->map, r->at, &bytes);
-                if (b == NULL || after_failure(f, a, b, true, err) != BDFS_OK)
+                if (find_piece(f, a, r->at, &piece, err) != BDFS_OK)
                         return err->status;
+                stream_failed(f, a, piece, &from, why.status);
         }
 }
 
@@ -314,7 +301,7 @@ enum bdfs_status bdfs_read(struct bdfs_file *f, void *to, size_t n, size_t *ret,
                 rc = read_stream(f, &a, (uint8_t *)to + done, n - done, &got, err);
                 done += got;
         }
-        map_drop(r, a.map);
+        end(f, &a);
         if (rc != BDFS_OK)
                 return rc;
         fs_count(f->fs, done, 0, 0);
@@ -332,24 +319,28 @@ static enum bdfs_status read_piece(struct bdfs_file *f, uint64_t offset, uint8_t
 
         begin(f, &a);
         while (failed == BDFS_OK && done < n) {
-                const Hadoop__LocatedBlockProto *b;
+                const struct held_piece *piece;
                 struct block_reader r;
+                struct bdfs_err why;
                 enum bdfs_status rc = BDFS_OK;
                 size_t got;
 
-                failed = open_at(f, offset + done, n - done, &a, &r, &b, err);
+                failed = open_at(f, offset + done, n - done, &a, &r, err);
                 if (failed != BDFS_OK)
                         break;
                 while (rc == BDFS_OK && done < n && r.left > 0) {
-                        rc = block_reader_read(&r, to + done, n - done, &got, err);
+                        rc = block_reader_read(&r, to + done, n - done, &got, &why);
                         if (rc == BDFS_OK)
                                 done += got;
                 }
                 block_reader_close(&r);
-                if (rc != BDFS_OK)
-                        failed = after_failure(f, &a, b, true, err);
+                if (rc == BDFS_OK)
+                        continue;
+                failed = find_piece(f, &a, offset + done, &piece, err);
+                if (failed == BDFS_OK)
+                        stream_failed(f, &a, piece, &r.from, why.status);
         }
-        map_drop(f->reader, a.map);
+        end(f, &a);
         return failed;
 }
 

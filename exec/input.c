@@ -157,6 +157,8 @@ static enum bdfs_status read_remote(struct input *in, uint64_t at, bool few, siz
                 bdfs_seek(in->remote, at);
                 rc = bdfs_read(in->remote, in->buffer, want, ret_n, err);
         }
+        if (rc == BDFS_REPLACED)
+                return changed(in, err);
         if (rc != BDFS_OK)
                 return bdfs_wrap(err, "%s", in->spec->path);
         if (*ret_n == 0)

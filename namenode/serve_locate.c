@@ -168,6 +168,8 @@ static void get_block_locations(void *context, struct rpc_call *call)
         if (rc == BDFS_OK) {
                 touch_atime(g.nn, &status);
                 r.locations = locate_map(&g, &map, TOKEN_READ);
+                r.has_bdfsinode = call->listener == RPC_OWN;
+                r.bdfsinode = status.inode;
         }
         ns_map_fini(&map);
         reading_end(&g, rc, r.locations == NULL ? NULL : &r.base, &err);
