@@ -66,6 +66,9 @@
 #define RETRY_ANSWER_MS (10 * 60000)
 
 /* namenode */
+#define DOUBTS_USERS_MAX 1024                 /* users whose words about bad replicas are counted */
+#define DOUBTS_BURST 32                       /* looks that one may ask for at once ... */
+#define DOUBTS_EVERY_MS 10000                 /* ... and when there is one more */
 #define COMMIT_BATCH_MAX 1024
 #define COMMIT_QUEUE_MAX 8192
 #define DELETE_SLICE_MAX 1000                 /* inodes or blocks freed by one background record */

@@ -104,6 +104,8 @@ struct replica_info {
 /* At most @room; *ret_n how many. Numbers are small and dense. */
 size_t blocks_nodes(struct blocks *b, struct node_info *ret, size_t room);
 bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret);
+/* The number of the node with this uuid. */
+bool blocks_node_of(struct blocks *b, const char *uuid, uint32_t *ret);
 
 /* Replicas that readers may be sent to: alive, receiving, recovering or finalized, stamp >= @stamp,
  * nearest to @host first (its own node, its rack, then by load; equal ones in an order that stays
@@ -141,7 +143,8 @@ enum bdfs_status blocks_gone(struct blocks *b, uint64_t *blocks, size_t *n, stru
 void blocks_freed(struct blocks *b, const uint64_t *blocks, size_t n);
 /* After a commit that changed how many copies are wanted, or closed a file. */
 void blocks_check(struct blocks *b, const uint64_t *blocks, size_t n);
-/* A reader found this replica bad: it is told to verify itself (B11). */
+/* A reader found this replica bad: it is told to verify itself (B11). Nothing happens when too many
+ * such words wait for the node already. */
 void blocks_doubt(struct blocks *b, uint64_t block, uint64_t stamp, uint32_t node);
 /* Stop writers of a block under construction; answers arrive as RECOVERING replicas. */
 void blocks_stop_writers(struct blocks *b, uint64_t block, uint64_t stamp, const uint32_t *nodes,

@@ -35,6 +35,17 @@ bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret)
         return n != NULL;
 }
 
+bool blocks_node_of(struct blocks *b, const char *uuid, uint32_t *ret)
+{
+        const struct node *n;
+        AUTO_LOCK(&b->lock);
+
+        n = nodes_find(&b->nodes, uuid);
+        if (n != NULL)
+                *ret = n->info.number;
+        return n != NULL;
+}
+
 /* ---- copies of a block ----------------------------------------------------------------------- */
 
 struct located {
@@ -209,7 +220,7 @@ static size_t place(struct blocks *b, const struct place_request *q, struct plac
                                       .have_n = q->have_n};
         size_t n = placement_choose(nodes, candidates(b, q, nodes), &want, &b->random, picks);
 
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n && q->bytes > 0; i++) /* for a hole nothing is written */
                 node_promise(nodes_get(&b->nodes, picks[i].number), q->bytes);
         return n;
 }

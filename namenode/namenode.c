@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "namenode/background.h"
+#include "namenode/doubts.h"
 #include "namenode/serve.h"
 #include "namenode/serve_datanode.h"
 #include "namenode/tables.h"
@@ -163,7 +164,8 @@ enum bdfs_status namenode_start(struct namenode **ret, const struct namenode_con
         nn->tables_dir = conf->tables[0] != '\0' ? conf->tables : conf->data;
         nn->started_wall_ms = os_wall_ms();
         nn->leases = lease_clock_new(own, hadoop, os_mono_ms());
-        if (nn->leases == NULL) {
+        nn->doubts = doubts_new();
+        if (nn->leases == NULL || nn->doubts == NULL) {
                 (void)bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
                 goto fail;
         }
@@ -207,5 +209,6 @@ void namenode_stop(struct namenode *nn)
                 log_warn("the tables were not closed cleanly: %s", err.text);
         identity_free(nn->identity);
         lease_clock_free(nn->leases);
+        doubts_free(nn->doubts);
         free(nn);
 }

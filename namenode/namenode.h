@@ -25,6 +25,7 @@
 #define NAMENODE_SERVICES 5
 
 struct background;
+struct doubts;
 
 struct namenode_conf {
         char *data;              /* directory: data/journal, and the tables unless said below */
@@ -62,6 +63,7 @@ struct namenode {
         struct blocks *blocks;
         struct identity *identity;
         struct lease_clock *leases;
+        struct doubts *doubts;
         struct background *background;
         struct rpc_server *server;
         struct rpc_service services[NAMENODE_SERVICES];

@@ -244,7 +244,9 @@ void node_set_storages(struct node *n, Bdfs__StorageReport *const *storages, siz
 
 bool node_command_add(struct node *n, struct node_command *c)
 {
-        if (n->commands >= NODE_COMMANDS_MAX) {
+        bool verify = c->kind == NODE_VERIFY;
+
+        if (n->commands >= NODE_COMMANDS_MAX || (verify && n->verifies >= NODE_VERIFIES_MAX)) {
                 node_command_free(c);
                 return false;
         }
@@ -255,6 +257,7 @@ bool node_command_add(struct node *n, struct node_command *c)
                 n->last->next = c;
         n->last = c;
         n->commands++;
+        n->verifies += verify ? 1 : 0;
         return true;
 }
 
@@ -268,6 +271,7 @@ struct node_command *node_command_take(struct node *n)
         if (n->first == NULL)
                 n->last = NULL;
         n->commands--;
+        n->verifies -= c->kind == NODE_VERIFY ? 1 : 0;
         c->next = NULL;
         return c;
 }

@@ -18,6 +18,7 @@
 
 #define NODES_MAX 16384
 #define NODE_COMMANDS_MAX 4096 /* that wait for a heartbeat */
+#define NODE_VERIFIES_MAX 256  /* of these: words of readers, the rest is the namenode's own */
 #define NODE_COMMANDS_SENT_MAX 256 /* in one heartbeat */
 
 enum node_state { NODE_AWAY, NODE_ALIVE, NODE_DEAD };
@@ -63,7 +64,7 @@ struct node {
         uint32_t sends, takes;        /* copies under way */
         uint64_t send_bytes, take_bytes;
         struct node_command *first, *last;
-        size_t commands;
+        size_t commands, verifies;
 };
 
 struct nodes_word {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
+#include "namenode/doubts.h"
 #include "namenode/serve.h"
 #include "namenode/status.h"
 #include "proto/hadoop_namenode.pb-c.h"
@@ -219,27 +221,72 @@ static void get_located_file_info(void *context, struct rpc_call *call)
 
 /* ---- bad replicas ---- */
 
+#define BAD_FILES 16 /* that share a block and are tried */
+
+/* May the caller read a file that has the block? By the file's number, so that the path is looked
+ * at from its root on. */
+static bool may_doubt(struct reading *g, uint64_t block)
+{
+        struct block_ref refs[BAD_FILES];
+        struct path path;
+        struct bdfs_err err;
+        char text[64];
+        size_t n;
+
+        if (g->who.ns.superuser)
+                return true;
+        if (ns_block_files(g->t, block, refs, BAD_FILES, &n, &err) != BDFS_OK)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                (void)snprintf(text, sizeof(text), "/.reserved/.inodes/%llu",
+                               (unsigned long long)refs[i].inode);
+                path = (struct path){text, strlen(text)};
+                if (ns_check_access(g->t, &g->who.ns, &path, PERM_READ, &err) == BDFS_OK)
+                        return true;
+        }
+        return false;
+}
+
+/* One block of the list. LIMIT: the caller has asked for enough. */
+static enum bdfs_status doubt_block(struct reading *g, const Hadoop__LocatedBlockProto *b,
+                                    struct bdfs_err *err)
+{
+        struct namenode *nn = g->nn;
+        uint32_t node;
+
+        if (!may_doubt(g, b->b->blockid))
+                return bdfs_fail(err, BDFS_PERMISSION, "%s may read no file that has block %llu",
+                                 g->who.ns.user, (unsigned long long)b->b->blockid);
+        for (size_t i = 0; i < b->n_locs; i++) {
+                if (!blocks_node_of(nn->blocks, b->locs[i]->id->datanodeuuid, &node))
+                        continue;
+                if (!g->who.ns.superuser &&
+                    !doubts_allow(nn->doubts, g->who.ns.user, os_mono_ms()))
+                        return bdfs_fail(err, BDFS_LIMIT, "enough for now");
+                blocks_doubt(nn->blocks, b->b->blockid, b->b->generationstamp, node);
+        }
+        return BDFS_OK;
+}
+
+/* A reader's word makes a datanode look at its own replica, and nothing else (B11). It is for those
+ * who may read the file, and bounded for each of them; what is said beyond is not heard. */
 static void report_bad_blocks(void *context, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__ReportBadBlocksRequestProto *q = (const void *)call->request;
         Hadoop__ReportBadBlocksResponseProto r = HADOOP__REPORT_BAD_BLOCKS_RESPONSE_PROTO__INIT;
-        struct node_info *all = malloc(4096 * sizeof(*all));
-        size_t n = all == NULL ? 0 : blocks_nodes(nn->blocks, all, 4096);
+        enum bdfs_status rc = BDFS_OK;
+        struct reading g;
+        struct bdfs_err err;
 
-        for (size_t i = 0; i < q->n_blocks; i++) {
-                const Hadoop__LocatedBlockProto *b = q->blocks[i];
-
-                for (size_t j = 0; j < b->n_locs; j++) {
-                        for (size_t k = 0; k < n; k++) {
-                                if (strcmp(all[k].uuid, b->locs[j]->id->datanodeuuid) == 0)
-                                        blocks_doubt(nn->blocks, b->b->blockid,
-                                                     b->b->generationstamp, all[k].number);
-                        }
-                }
+        if (!reading_begin(&g, context, call, NULL))
+                return;
+        for (size_t i = 0; rc == BDFS_OK && i < q->n_blocks; i++)
+                rc = doubt_block(&g, q->blocks[i], &err);
+        if (rc == BDFS_LIMIT) {
+                log_debug("words about bad replicas are not heard user=%s", g.who.ns.user);
+                rc = BDFS_OK;
         }
-        free(all);
-        rpc_call_reply(call, &r.base);
+        reading_end(&g, rc, &r.base, &err);
 }
 
 /* The file under g->path that uses @block; NULL: there is none. *ret_ok false: no memory. */

@@ -5,7 +5,6 @@
 
 #include "namenode/serve_write.h"
 
-#define NODES_ROOM 4096
 #define SPACE_POLL_MS 200
 
 /* ---- what several calls need ---- */
@@ -37,20 +36,11 @@ Bdfs__RecordBlock *serve_record_block(const Hadoop__ExtendedBlockProto *b, Bdfs_
 static size_t node_numbers(struct namenode *nn, const Hadoop__DatanodeIDProto *const *ids,
                            size_t n, uint32_t *ret, size_t room)
 {
-        struct node_info *all;
-        size_t all_n, found = 0;
+        size_t found = 0;
 
-        if (n == 0)
-                return 0;
-        all = malloc(NODES_ROOM * sizeof(*all));
-        all_n = all == NULL ? 0 : blocks_nodes(nn->blocks, all, NODES_ROOM);
-        for (size_t i = 0; i < n; i++) {
-                for (size_t k = 0; k < all_n && found < room; k++) {
-                        if (strcmp(all[k].uuid, ids[i]->datanodeuuid) == 0)
-                                ret[found++] = all[k].number;
-                }
-        }
-        free(all);
+        for (size_t i = 0; i < n && found < room; i++)
+                if (blocks_node_of(nn->blocks, ids[i]->datanodeuuid, &ret[found]))
+                        found++;
         return found;
 }
 

@@ -40,6 +40,42 @@ static void spoil_and_report(struct hadoop *h, struct peer *p, const char *src)
         (void)peer_ask(p, METHOD_CLIENT_reportBadBlocks, &bad.base);
 }
 
+/* A word about a replica makes its node read it whole: it is for those who may read the file. */
+static void who_may_not_read_a_file_says_nothing_about_its_blocks(void **state)
+{
+        Hadoop__ReportBadBlocksRequestProto bad = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
+        struct hadoop *h = *state;
+        struct peer *p = peer_open(h), *mallory;
+        Hadoop__SetPermissionRequestProto chmod = HADOOP__SET_PERMISSION_REQUEST_PROTO__INIT;
+        Hadoop__FsPermissionProto mode = HADOOP__FS_PERMISSION_PROTO__INIT;
+        Hadoop__LocatedBlockProto *block;
+        uint64_t id;
+
+        if (os_own_uid() != 0)
+                skip(); /* only root may speak for others */
+        make_file(p, "/secret", (const uint8_t *)"bar\n", 4, 1);
+        block = ask_locations(p, "/secret", 0, 1)->blocks[0];
+        mode.perm = 0600;
+        chmod.src = text("/secret");
+        chmod.permission = &mode;
+        (void)peer_ask(p, METHOD_CLIENT_setPermission, &chmod.base);
+        bad.blocks = &block;
+        bad.n_blocks = 1;
+        mallory = peer_of(h, "mallory");
+        peer_refused(mallory, METHOD_CLIENT_reportBadBlocks, &bad.base,
+                     EXCEPTION_ACCESS_CONTROL);
+        id = block->b->blockid;
+        block->b->blockid = id + 1000; /* nor of one that is not there */
+        peer_refused(mallory, METHOD_CLIENT_reportBadBlocks, &bad.base,
+                     EXCEPTION_ACCESS_CONTROL);
+        block->b->blockid = id;
+        mode.perm = 0644;
+        (void)peer_ask(p, METHOD_CLIENT_setPermission, &chmod.base);
+        (void)peer_ask(mallory, METHOD_CLIENT_reportBadBlocks, &bad.base);
+        peer_close(mallory);
+        peer_close(p);
+}
+
 static const Hadoop__CorruptFileBlocksProto *ask_corrupt(struct peer *p, const char *path,
                                                          const char *cookie)
 {
@@ -97,6 +133,7 @@ static void trap_53_corrupt_files_end_with_an_empty_page(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(who_may_not_read_a_file_says_nothing_about_its_blocks),
                 cmocka_unit_test(trap_53_corrupt_files_end_with_an_empty_page),
         };
 
