@@ -178,6 +178,7 @@ static const struct cli_help table[] = {
          "--hadoop off|loopback\tports for Hadoop clients on this machine (off)\n"
          "--racks a,b,..\tracks of the datanodes, in turn\n"
          "--no-agents\tno agents: no jobs\n"
+         "--grace SECONDS\thow long what was deleted or replaced stays for its readers; 3600\n"
          "--json\tstatus as JSON\n",
          "up makes DIR, or starts what is not running in it, and returns when the cluster takes "
          "writes; settings are given once. status says what runs, down ends it. DIR/client.conf is "
