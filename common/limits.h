@@ -41,8 +41,18 @@
 #define RPC_CALL_MS 60000
 #define RPC_RETRIES 5
 #define PACKET_BYTES_MAX (16 * MIB)
+#define RPC_HELLO_BYTES_MAX (64 * KIB)       /* of a frame before its sender is known */
 #define TRANSFERS_MAX 1024                    /* a datanode's transfers at once */
 #define DATA_IDLE_MS 60000
+
+/* what one user may take of a server (net/shares.h) */
+#define CONNECTIONS_EACH_MAX 256
+#define SHARES_BYTES_MAX (512 * MIB)          /* of all of a server's connections */
+#define SHARES_BYTES_PART 4                   /* one user: this part of what users have together */
+#define SHARES_RESERVE_PART 4                 /* this part of all is root's and the owner's */
+#define SHARES_FILES_PART 2                   /* connections take this part of the descriptors */
+#define SHARES_PENALTY_MS 1000                /* without new connections after one was cut off */
+#define SHARES_FREE_BYTES (64 * KIB)          /* of a connection's buffers that are not counted */
 
 /* liveness (failure-and-security section 6: dead within 10 s, copying starts within 12 s) */
 #define HEARTBEAT_MS 1000
@@ -90,4 +100,7 @@ static_assert(DATANODE_DEAD_MS >= 10 * HEARTBEAT_MS, "one lost heartbeat must no
 static_assert(DATANODE_STALE_MS < DATANODE_DEAD_MS, "stale comes before dead");
 static_assert(RPC_REQUEST_BYTES_MAX <= RPC_FRAME_BYTES_MAX, "a request is a frame");
 static_assert(REPORT_PAGE_MAX * 64 <= RPC_REQUEST_BYTES_MAX, "a report page must fit one request");
+static_assert(SHARES_BYTES_MAX * 3 / 4 / SHARES_BYTES_PART >= RPC_UNREAD_BYTES_MAX,
+              "one connection may have its fill of answers");
+static_assert(RPC_HELLO_BYTES_MAX <= SHARES_FREE_BYTES, "who is not known yet takes no bytes");
 static_assert(LEASE_SOFT_MS < LEASE_HARD_MS, "others may take a lease before it is taken away");

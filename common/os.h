@@ -129,6 +129,12 @@ enum bdfs_status os_connect(struct os_sock **ret, const struct os_addr *addr, in
 enum bdfs_status os_connect_unix(struct os_sock **ret, const char *path, int64_t deadline_ms,
                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 
+/* Who holds the other end of a connection that was made here: waits until it was accepted, as a
+ * connection has no owner before. A Unix socket's is whoever listens there. CLOSED: it was closed
+ * meanwhile, and nobody can be named. */
+enum bdfs_status os_sock_server(struct os_sock *s, int64_t deadline_ms, struct os_peer *ret,
+                                struct bdfs_err *err) BDFS_MUST_CHECK;
+
 /* At least 1 and at most @n bytes; 0 in *ret at the end of the stream. */
 enum bdfs_status os_sock_read_some(struct os_sock *s, void *to, size_t n, size_t *ret,
                                    int64_t deadline_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -250,3 +256,6 @@ enum bdfs_status os_user_id(const char *name, uid_t *ret_uid, gid_t *ret_gid, st
 enum bdfs_status os_user_groups(const char *name, struct os_groups *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 uid_t os_own_uid(void);
+
+/* How many descriptors this process may have open. */
+uint32_t os_files_max(void);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/os.h"
@@ -130,4 +131,13 @@ enum bdfs_status os_user_groups(const char *name, struct os_groups *ret, struct 
 uid_t os_own_uid(void)
 {
         return geteuid();
+}
+
+uint32_t os_files_max(void)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > UINT32_MAX)
+                return UINT32_MAX;
+        return (uint32_t)files.rlim_cur;
 }

@@ -100,3 +100,8 @@ uid_t os_own_uid(void)
 {
         return sim_node_self()->uid;
 }
+
+uint32_t os_files_max(void)
+{
+        return UINT32_MAX;
+}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/help.h"
 #include "common/log.h"
@@ -81,6 +82,16 @@ void service_signals(void)
 
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
+}
+
+void service_raise_files(void)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+                return;
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* refused: it serves fewer at once */
 }
 
 void service_wait(void)

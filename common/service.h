@@ -24,6 +24,8 @@ int service_main(const struct service *s, void *conf, int argc, char **argv);
 /* Before the first thread, which inherits it: SIGTERM and SIGINT wait for service_wait(), SIGPIPE
  * is ignored. */
 void service_signals(void);
+/* As many descriptors as the system allows: each connection is one. */
+void service_raise_files(void);
 void service_wait(void);
 /* Says why it cannot start; the exit code. */
 int service_cannot(const struct bdfs_err *err);

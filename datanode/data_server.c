@@ -30,12 +30,13 @@ struct acceptor {
 struct live {
         struct data_conn conn;
         struct data_server *server;
+        struct share *share;
         struct live *next, *previous;
 };
 
 struct data_server {
         struct datanode *dn;
-        size_t conns_max;
+        struct shares *shares;
         struct acceptor acceptors[DATA_LISTENERS];
         struct os_mutex lock;
         struct os_cond ended;
@@ -44,6 +45,8 @@ struct data_server {
         size_t conns_n;
         bool stop;
 };
+
+#define DATA_UID_UNKNOWN ((uid_t)-1)
 
 /* ---- replies ------------------------------------------------------------------------------ */
 
@@ -171,7 +174,11 @@ static bool serve_one(struct data_conn *c)
         bool more;
 
         if (read_op(c, &opcode, &message, &err) != BDFS_OK) {
-                log_info("connection closed error=%s", err.text);
+                unsigned held_back;
+
+                if (shares_may_log(c->dn->server->shares, &held_back))
+                        log_info("connection closed error=%s uid=%u more=%u", err.text,
+                                 (unsigned)c->peer.uid, held_back);
                 return false;
         }
         atomic_fetch_add(&c->dn->counters.transfers, 1);
@@ -203,6 +210,7 @@ static void conn_run(void *arg)
 
         serve(&l->conn);
         wire_fini(&l->conn.wire);
+        shares_leave(s->shares, l->share);
         os_mutex_lock(&s->lock);
         *(l->previous != NULL ? &l->previous->next : &s->conns) = l->next;
         if (l->next != NULL)
@@ -214,12 +222,12 @@ static void conn_run(void *arg)
         os_mutex_unlock(&s->lock);
 }
 
-/* Enter the connection among the live ones; false when there are too many. */
+/* Enter the connection among the live ones; false when the server stops. */
 static bool enter(struct data_server *s, struct live *l)
 {
         AUTO_LOCK(&s->lock);
 
-        if (s->stop || s->conns_n >= s->conns_max)
+        if (s->stop)
                 return false;
         l->next = s->conns;
         if (s->conns != NULL)
@@ -242,31 +250,40 @@ static void leave(struct data_server *s, struct live *l)
 static enum bdfs_status begin(struct acceptor *a, struct os_sock *sock, const struct os_peer *peer,
                               struct bdfs_err *err)
 {
+        struct data_server *s = a->server;
         struct live *l = calloc(1, sizeof(*l));
         struct os_thread *thread;
         enum bdfs_status rc;
 
         if (l == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "connection: out of memory");
-        l->server = a->server;
+        rc = shares_enter(s->shares, peer->known ? peer->uid : DATA_UID_UNKNOWN, &l->share, err);
+        if (rc != BDFS_OK) {
+                free(l);
+                return rc;
+        }
+        l->server = s;
         l->conn = (struct data_conn){.dn = a->server->dn,
                                      .listener = a->kind,
                                      .peer = *peer,
                                      .sock = sock};
         rc = !peer->known ? bdfs_fail(err, BDFS_PERMISSION, "the peer's owner is not known")
                           : wire_init(&l->conn.wire, sock, &a->server->dn->pool, err);
-        if (rc == BDFS_OK && !enter(a->server, l))
-                rc = bdfs_fail(err, BDFS_LIMIT, "%zu connections already", a->server->conns_max);
+        if (rc == BDFS_OK)
+                wire_count(&l->conn.wire, s->shares, l->share);
+        if (rc == BDFS_OK && !enter(s, l))
+                rc = bdfs_fail(err, BDFS_CLOSED, "the datanode stops");
         if (rc == BDFS_OK) {
                 rc = os_thread_start(&thread, "transfer", conn_run, l, err);
                 if (rc == BDFS_OK) {
                         os_thread_detach(thread);
                         return BDFS_OK;
                 }
-                leave(a->server, l);
+                leave(s, l);
         }
         if (l->conn.wire.buffer != NULL)
                 wire_fini(&l->conn.wire);
+        shares_leave(s->shares, l->share);
         free(l);
         return rc;
 }
@@ -298,14 +315,14 @@ static void accept_run(void *arg)
                         pipeline_pool_trim(&a->server->dn->pipelines,
                                            os_mono_ms() - PIPELINE_KEEP_MS);
                 if (rc == BDFS_OK) {
-                        rc = begin(a, sock, &peer, &err);
-                        if (rc != BDFS_OK)
-                                os_sock_close(sock);
-                }
-                if (rc != BDFS_OK && rc != BDFS_TIMEOUT)
+                        if (begin(a, sock, &peer, &err) == BDFS_OK)
+                                continue;
+                        os_sock_close(sock);
                         log_refused(a, &err);
-                if (rc == BDFS_LIMIT || rc == BDFS_NO_MEMORY)
+                } else if (rc != BDFS_TIMEOUT) { /* no descriptor is free, as it seems */
+                        log_refused(a, &err);
                         os_sleep_ms(10);
+                }
         }
 }
 
@@ -345,14 +362,21 @@ enum bdfs_status data_server_start(struct data_server **ret, struct datanode *dn
                                    const struct datanode_conf *conf, struct bdfs_err *err)
 {
         struct data_server *s = calloc(1, sizeof(*s));
-        enum bdfs_status rc = BDFS_OK;
+        struct shares_config c = {.owner = os_own_uid(),
+                                  .connections_max = (uint32_t)conf->transfers_max,
+                                  .bytes_max = SHARES_BYTES_MAX};
+        enum bdfs_status rc;
 
         if (s == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "data server: out of memory");
+        rc = shares_new(&s->shares, &c, err);
+        if (rc != BDFS_OK) {
+                free(s);
+                return rc;
+        }
         os_mutex_init(&s->lock);
         os_cond_init(&s->ended);
         s->dn = dn;
-        s->conns_max = (size_t)conf->transfers_max;
         *ret = s; /* connections look their ports up in it */
         for (unsigned kind = 0; rc == BDFS_OK && kind < DATA_LISTENERS; kind++)
                 if (kind != DATA_HADOOP || conf->hadoop)
@@ -391,5 +415,6 @@ void data_server_stop(struct data_server *s)
         end_connections(s);
         os_cond_fini(&s->ended);
         os_mutex_fini(&s->lock);
+        shares_free(s->shares);
         free(s);
 }

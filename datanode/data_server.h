@@ -1,7 +1,8 @@
 /*
  * data_server.h - the data ports: listeners, connections, which operation goes where.
  *
- * One thread per connection, at most transfers_max; a connection above that is closed at once. An
+ * One thread per connection, at most transfers_max in all and fewer of one user (net/shares.h, also
+ * for the bytes of large packets); a connection above that is closed at once. An
  * operation that failed ends its connection, and so does a write on the Hadoop port; after any
  * other the next is waited for, DATA_KEEP_MS.
  *

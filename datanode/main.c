@@ -11,6 +11,7 @@ static int serve(const void *conf)
         struct bdfs_err err;
 
         service_signals();
+        service_raise_files();
         if (datanode_start(&dn, c, &err) != BDFS_OK)
                 return service_cannot(&err);
         datanode_ports(dn, &ports);

@@ -52,13 +52,40 @@ enum bdfs_status wire_init(struct wire *w, struct os_sock *sock, struct wire_poo
         return BDFS_OK;
 }
 
+void wire_count(struct wire *w, struct shares *shares, struct share *share)
+{
+        BDFS_ASSERT(w->room == WIRE_BUFFER_BYTES);
+        w->shares = shares;
+        w->share = share;
+}
+
+static void give_buffer(struct wire *w)
+{
+        if (w->room == WIRE_BUFFER_BYTES) {
+                wire_pool_give(w->pool, w->buffer);
+                return;
+        }
+        if (w->shares != NULL)
+                shares_give(w->shares, w->share, w->room);
+        free(w->buffer);
+}
+
 void wire_fini(struct wire *w)
 {
-        if (w->room == WIRE_BUFFER_BYTES)
-                wire_pool_give(w->pool, w->buffer);
-        else
-                free(w->buffer);
+        give_buffer(w);
         w->buffer = NULL;
+}
+
+static uint8_t *take_larger(struct wire *w, size_t n)
+{
+        uint8_t *larger;
+
+        if (w->shares != NULL && !shares_take(w->shares, w->share, n))
+                return NULL;
+        larger = malloc(n);
+        if (larger == NULL && w->shares != NULL)
+                shares_give(w->shares, w->share, n);
+        return larger;
 }
 
 static enum bdfs_status make_room(struct wire *w, size_t n, struct bdfs_err *err)
@@ -75,16 +102,13 @@ static enum bdfs_status make_room(struct wire *w, size_t n, struct bdfs_err *err
                 w->at = 0;
                 return BDFS_OK;
         }
-        larger = malloc(n);
+        larger = take_larger(w, n);
         if (larger == NULL)
                 return bdfs_fail(err, BDFS_LIMIT, "no memory for a message of %zu bytes", n);
         memcpy(larger, wire_at(w), wire_left(w));
         w->end -= w->at;
         w->at = 0;
-        if (w->room == WIRE_BUFFER_BYTES)
-                wire_pool_give(w->pool, w->buffer);
-        else
-                free(w->buffer);
+        give_buffer(w);
         w->buffer = larger;
         w->room = n;
         return BDFS_OK;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "common/os.h"
+#include "net/shares.h"
 #include "proto/message.h"
 
 #define WIRE_BUFFER_BYTES (768 * 1024) /* a batch of packets; larger packets get a larger buffer */
@@ -31,9 +32,13 @@ struct wire {
         struct wire_pool *pool;
         uint8_t *buffer;
         size_t room, at, end;
+        struct shares *shares; /* NULL: what a larger buffer takes is not counted */
+        struct share *share;
 };
 enum bdfs_status wire_init(struct wire *w, struct os_sock *sock, struct wire_pool *pool,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Larger buffers than those of the pool are counted for @share from now on. */
+void wire_count(struct wire *w, struct shares *shares, struct share *share);
 void wire_fini(struct wire *w);
 
 static inline uint8_t *wire_at(const struct wire *w)

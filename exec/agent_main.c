@@ -1,20 +1,7 @@
 /* bdfs-agent: launcher, configuration, start, wait for a signal, stop. */
-#include <sys/resource.h>
-
 #include "common/log.h"
 #include "common/service.h"
 #include "exec/agent.h"
-
-/* Merging opens many files. */
-static void raise_limits(void)
-{
-        struct rlimit files;
-
-        if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-                return;
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-}
 
 static int serve(const void *conf)
 {
@@ -24,7 +11,7 @@ static int serve(const void *conf)
 
         if (task_launcher_start(&launcher, &err) != BDFS_OK) /* before anything else */
                 return service_cannot(&err);
-        raise_limits();
+        service_raise_files(); /* merging opens many, too */
         service_signals();
         if (agent_start(&a, conf, launcher, &err) != BDFS_OK) {
                 task_launcher_stop(launcher);

@@ -10,6 +10,7 @@ static int serve(const void *conf)
         struct bdfs_err err;
 
         service_signals();
+        service_raise_files();
         if (namenode_start(&nn, c, &err) != BDFS_OK)
                 return service_cannot(&err);
         log_info("ready cluster=%s own_port=%u hadoop_port=%u index=%llu", c->cluster,

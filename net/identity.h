@@ -2,8 +2,8 @@
  * identity.h - who is calling, and in which groups (DESIGN D1).
  *
  * The kernel says which uid is at the other end. A caller may claim the name of that uid; root may
- * claim any name, a listed gateway uid any but a superuser's: a name of uid 0 or of the owner's uid,
- * or of a member of the supergroup. Groups are the host's, looked up through the seam and
+ * claim any name, a listed gateway uid any but a superuser's: a name of uid 0 or of the owner's
+ * uid, or of a member of the supergroup. Groups are the host's, looked up through the seam and
  * kept for IDENTITY_CACHE_MS.
  *
  * Owner:   struct identity belongs to a daemon and is shared by its threads.

@@ -7,19 +7,26 @@
 #include "common/log.h"
 #include "proto/message.h"
 
-struct rpc_conn *rpc_conn_new(struct rpc_server *server, struct os_sock *sock,
-                              const struct os_peer *peer, enum rpc_listener_kind listener)
+enum bdfs_status rpc_conn_new(struct rpc_conn **ret, struct rpc_acceptor *a, struct os_sock *sock,
+                              const struct os_peer *peer, struct bdfs_err *err)
 {
+        struct rpc_server *s = a->server;
         struct rpc_conn *conn = calloc(1, sizeof(*conn));
+        uid_t uid = peer->known ? peer->uid : RPC_UID_UNKNOWN;
         struct os_addr local;
 
         if (conn == NULL)
-                return NULL;
-        conn->server = server;
+                return bdfs_fail(err, BDFS_NO_MEMORY, "connection: no memory");
+        if (shares_enter(s->shares, uid, &conn->share, err) != BDFS_OK) {
+                free(conn);
+                return err->status;
+        }
+        conn->server = s;
+        conn->shares = s->shares;
         conn->sock = sock;
         conn->peer = *peer;
-        conn->listener = listener;
-        conn->calls_max = server->config.calls_per_connection_max;
+        conn->listener = a->kind;
+        conn->calls_max = s->config.calls_per_connection_max;
         os_sock_addrs(sock, &local, &conn->address);
         os_mutex_init(&conn->lock);
         os_cond_init(&conn->changed);
@@ -27,12 +34,15 @@ struct rpc_conn *rpc_conn_new(struct rpc_server *server, struct os_sock *sock,
         buf_init(&conn->outgoing, 0);
         rpc_in_init(&conn->in, 0);
         conn->refs = 1;
-        return conn;
+        *ret = conn;
+        return BDFS_OK;
 }
 
 static void conn_free(struct rpc_conn *conn)
 {
         BDFS_ASSERT(conn->calls_open == 0);
+        shares_give(conn->shares, conn->share, conn->in_counted + conn->out_counted);
+        shares_leave(conn->shares, conn->share);
         os_sock_close(conn->sock);
         buf_fini(&conn->outbox);
         buf_fini(&conn->outgoing);
@@ -52,6 +62,50 @@ void rpc_conn_unref(struct rpc_conn *conn)
         os_mutex_unlock(&conn->lock);
         if (last)
                 conn_free(conn);
+}
+
+/* ---- what is counted for its identity ------------------------------------------------------- */
+
+static uint64_t beyond_free(uint64_t bytes)
+{
+        return bytes > SHARES_FREE_BYTES ? bytes - SHARES_FREE_BYTES : 0;
+}
+
+/* Have *counted be @bytes; false: there may be no more. */
+static bool conn_count(struct rpc_conn *conn, uint64_t *counted, uint64_t bytes)
+{
+        struct shares *s = conn->shares;
+
+        if (bytes > *counted && !shares_take(s, conn->share, bytes - *counted))
+                return false;
+        if (bytes < *counted)
+                shares_give(s, conn->share, *counted - bytes);
+        *counted = bytes;
+        return true;
+}
+
+bool rpc_conn_count_in(struct rpc_conn *conn)
+{
+        return conn_count(conn, &conn->in_counted, beyond_free(conn->in.room));
+}
+
+static size_t conn_unread(const struct rpc_conn *conn)
+{
+        return conn->outbox.n + (conn->sending ? conn->outgoing.n - conn->outgoing_at : 0);
+}
+
+/* With lock held. */
+static bool conn_count_out(struct rpc_conn *conn)
+{
+        return conn_count(conn, &conn->out_counted, beyond_free(conn_unread(conn)));
+}
+
+enum bdfs_status rpc_conn_move(struct rpc_conn *conn, const char *user, struct bdfs_err *err)
+{
+        AUTO_LOCK(&conn->lock);
+        BDFS_ASSERT(conn->calls_open == 0);
+        return shares_move(conn->shares, &conn->share, user,
+                           conn->in_counted + conn->out_counted, err);
 }
 
 static void conn_break_locked(struct rpc_conn *conn)
@@ -92,6 +146,7 @@ static bool conn_next_batch(struct rpc_conn *conn)
         conn->outgoing_at = 0;
         if (conn->broken || conn->outbox.n == 0) {
                 conn->sending = false;
+                (void)conn_count_out(conn); /* less can always be counted */
                 os_cond_broadcast(&conn->changed);
                 return false;
         }
@@ -127,6 +182,7 @@ enum rpc_send rpc_conn_send(struct rpc_conn *conn)
                         conn->sent_total += put;
                         AUTO_LOCK(&conn->lock);
                         conn->outgoing_at += put;
+                        (void)conn_count_out(conn); /* less can always be counted */
                         os_cond_broadcast(&conn->changed);
                 }
         } while (conn_next_batch_locking(conn));
@@ -154,26 +210,32 @@ static void conn_send_or_flush(struct rpc_conn *conn)
         rpc_flusher_add(&conn->server->flusher, conn);
 }
 
-static size_t conn_unread(const struct rpc_conn *conn)
-{
-        return conn->outbox.n + (conn->sending ? conn->outgoing.n - conn->outgoing_at : 0);
-}
-
 /* With lock held: append one frame, or break the connection. */
 static void conn_append(struct rpc_conn *conn, void (*encode)(struct buf *to, const void *arg),
                         const void *arg)
 {
+        unsigned more;
+
         if (conn->broken)
                 return;
         if (conn_unread(conn) > RPC_UNREAD_BYTES_MAX) {
-                log_warn("rpc peer does not read its answers, disconnected peer=%s:%u",
-                         conn->address.host, (unsigned)conn->address.port);
+                if (shares_may_log(conn->shares, &more))
+                        log_warn("rpc peer does not read its answers, disconnected peer=%s:%u "
+                                 "more=%u", conn->address.host, (unsigned)conn->address.port,
+                                 more);
                 conn_break_locked(conn);
                 return;
         }
         encode(&conn->outbox, arg);
-        if (conn->outbox.bad)
+        if (conn->outbox.bad) {
                 conn_break_locked(conn);
+        } else if (!conn_count_out(conn)) {
+                if (shares_may_log(conn->shares, &more))
+                        log_warn("rpc peers of one user do not read their answers, one is "
+                                 "disconnected peer=%s:%u uid=%u more=%u", conn->address.host,
+                                 (unsigned)conn->address.port, (unsigned)conn->peer.uid, more);
+                conn_break_locked(conn);
+        }
 }
 
 void rpc_conn_say(struct rpc_conn *conn, void (*encode)(struct buf *to, const void *arg),
@@ -277,6 +339,7 @@ static void call_answer(struct rpc_call *call, const struct answer *a)
         if (send)
                 conn_send_or_flush(conn);
         message_free(call->request);
+        shares_give(conn->shares, conn->share, call->counted);
         free(call);
         rpc_conn_unref(conn);
 }

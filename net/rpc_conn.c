@@ -13,9 +13,21 @@
 /* Have @need bytes; false: the peer is gone or late. */
 static bool in_fill(struct rpc_conn *conn, size_t need, int64_t deadline_ms)
 {
-        while (rpc_in_left(&conn->in) < need)
+        while (rpc_in_left(&conn->in) < need) {
                 if (rpc_in_read(&conn->in, conn->sock, deadline_ms, NULL) != BDFS_OK)
                         return false;
+                if (!rpc_conn_count_in(conn)) {
+                        unsigned more;
+
+                        if (shares_may_log(conn->shares, &more))
+                                log_warn("rpc peers of one user hold too many half requests, one "
+                                         "is disconnected uid=%u more=%u",
+                                         (unsigned)conn->peer.uid, more);
+                        shares_punish(conn->shares, conn->share);
+                        conn->cut_off = true;
+                        return false;
+                }
+        }
         return true;
 }
 
@@ -123,6 +135,17 @@ static enum bdfs_status conn_identify(struct rpc_conn *conn,
         return identity_caller(id, &conn->peer, claimed, &conn->caller, &conn->refusal);
 }
 
+/* Whom the connection counts for, now that it is known. Root's and the owner's stay theirs. */
+static enum bdfs_status conn_settle(struct rpc_conn *conn)
+{
+        const struct caller *c = &conn->caller;
+
+        if (strcmp(c->user, c->real) == 0 || c->uid == 0 ||
+            c->uid == identity_owner(conn->server->config.identity))
+                return BDFS_OK;
+        return rpc_conn_move(conn, c->user, &conn->refusal);
+}
+
 static bool conn_context(struct rpc_conn *conn, const struct ipc_request *r)
 {
         Hadoop__IpcConnectionContextProto *context;
@@ -136,7 +159,8 @@ static bool conn_context(struct rpc_conn *conn, const struct ipc_request *r)
         if (context == NULL)
                 return conn_fatal(conn, IPC_ID_CONTEXT, IPC_FATAL_DESERIALIZING_REQUEST,
                                   RPC_SERVER_EXCEPTION, err.text);
-        if (conn_identify(conn, context->userinfo) == BDFS_OK)
+        if (conn_identify(conn, context->userinfo) == BDFS_OK &&
+            conn_settle(conn) == BDFS_OK)
                 conn->has_caller = true;
         else
                 conn_refuse(conn);
@@ -190,6 +214,7 @@ static const struct rpc_service *conn_service(const struct rpc_conn *conn,
         return service;
 }
 
+/* The bytes of @request are counted already. */
 static struct rpc_call *call_new(struct rpc_conn *conn, const struct ipc_request *r,
                                  const struct method *m, ProtobufCMessage *request)
 {
@@ -197,6 +222,7 @@ static struct rpc_call *call_new(struct rpc_conn *conn, const struct ipc_request
 
         if (call == NULL)
                 return NULL;
+        call->counted = message_memory(request);
         call->conn = conn;
         call->listener = conn->listener;
         call->caller = &conn->caller;
@@ -215,12 +241,32 @@ static struct rpc_call *call_new(struct rpc_conn *conn, const struct ipc_request
         return call;
 }
 
+/* Decoded, and counted for whoever sends it: first the most that it can take, since memory that is
+ * taken already cannot be refused, then what it did take. */
+static ProtobufCMessage *conn_decode(struct rpc_conn *conn, const struct ipc_request *r,
+                                     const struct method *m, struct bdfs_err *err)
+{
+        struct shares *s = conn->shares;
+        uint64_t most = MESSAGE_MEMORY_BASE + MESSAGE_MEMORY_PER_BYTE * (uint64_t)r->body_n;
+        ProtobufCMessage *request;
+
+        if (!shares_take(s, conn->share, most)) {
+                (void)bdfs_fail(err, BDFS_RETRY, "%s: the requests of user %s that are under way "
+                                "take as much memory as one user's may: wait for some of them",
+                                m->name, conn->caller.user);
+                return NULL;
+        }
+        request = message_unpack(m->request, r->body, r->body_n, err);
+        shares_give(s, conn->share, request == NULL ? most : most - message_memory(request));
+        return request;
+}
+
 static bool conn_run_call(struct rpc_conn *conn, const struct ipc_request *r,
                           const struct rpc_service *service, const struct method *m,
                           rpc_handler *handler)
 {
         struct bdfs_err err;
-        ProtobufCMessage *request = message_unpack(m->request, r->body, r->body_n, &err);
+        ProtobufCMessage *request = conn_decode(conn, r, m, &err);
         struct rpc_call *call;
 
         if (request == NULL && err.status == BDFS_PROTOCOL)
@@ -230,6 +276,7 @@ static bool conn_run_call(struct rpc_conn *conn, const struct ipc_request *r,
                 return conn_call_error(conn, r->call_id, NULL, &err);
         call = call_new(conn, r, m, request);
         if (call == NULL) {
+                shares_give(conn->shares, conn->share, message_memory(request));
                 message_free(request);
                 (void)bdfs_fail(&err, BDFS_NO_MEMORY, "%s: no memory", m->name);
                 return conn_call_error(conn, r->call_id, NULL, &err);
@@ -308,13 +355,16 @@ static bool conn_next_frame(struct rpc_conn *conn)
                 deadline_ms = conn->hello_deadline_ms;
         if (!in_fill(conn, IPC_LENGTH_BYTES, deadline_ms))
                 return false;
-        if (ipc_frame_length(rpc_in_bytes(&conn->in), RPC_REQUEST_BYTES_MAX, &n, &err) != BDFS_OK)
+        if (ipc_frame_length(rpc_in_bytes(&conn->in),
+                             conn->has_caller ? RPC_REQUEST_BYTES_MAX : RPC_HELLO_BYTES_MAX, &n,
+                             &err) != BDFS_OK)
                 return conn_fatal(conn, IPC_ID_INVALID, IPC_FATAL_INVALID_RPC_HEADER,
                                   RPC_SERVER_EXCEPTION, err.text);
         if (!in_fill(conn, IPC_LENGTH_BYTES + n, deadline_ms))
                 return false;
         goes_on = conn_frame(conn, rpc_in_bytes(&conn->in) + IPC_LENGTH_BYTES, n);
         rpc_in_consume(&conn->in, IPC_LENGTH_BYTES + n);
+        (void)rpc_conn_count_in(conn); /* less can always be counted */
         return goes_on;
 }
 
@@ -386,7 +436,8 @@ void rpc_conn_run(void *arg)
         if (conn_hello(conn))
                 while (rpc_conn_wait_room(conn) && conn_next_frame(conn))
                         continue;
-        conn_linger(conn);
+        if (!conn->cut_off)
+                conn_linger(conn);
         rpc_conn_break(conn);
         rpc_server_conn_ended(conn);
         rpc_conn_unref(conn);

@@ -11,13 +11,14 @@
  *          only appends to `outbox`. It is handed to the flusher with the connection when the
  *          socket is full, and given up when both are empty, under `lock`.
  *
- * Locks:   server.lock before conn.lock; flusher.lock alone.
+ * Locks:   server.lock before conn.lock before that of shares; flusher.lock alone.
  */
 #pragma once
 
 #include "common/limits.h"
 #include "net/rpc_in.h"
 #include "net/rpc_server.h"
+#include "net/shares.h"
 
 #define RPC_HELLO_MS 10000          /* from accept to the connection context */
 #define RPC_FRAME_MS 30000          /* from a frame's first byte to its last */
@@ -28,6 +29,7 @@
 #define RPC_PAUSE_BYTES (1 * MIB)   /* of unread answers: no further request is read */
 #define RPC_KEEP_BYTES (256 * KIB)  /* larger answer buffers are given back when empty */
 #define RPC_LOG_EVERY_MS 1000
+#define RPC_UID_UNKNOWN ((uid_t)-1) /* whose connection is counted when the kernel names nobody */
 
 #define RPC_SERVER_EXCEPTION "org.apache.hadoop.ipc.RpcServerException"
 
@@ -35,6 +37,7 @@ static_assert(RPC_PAUSE_BYTES < RPC_UNREAD_BYTES_MAX, "a peer is paused before i
 
 struct rpc_conn {
         struct rpc_server *server; /* not to be used once broken */
+        struct shares *shares;     /* usable until the connection is freed */
         struct os_sock *sock;
         struct os_peer peer;
         struct os_addr address;
@@ -49,8 +52,10 @@ struct rpc_conn {
         bool has_caller, expects_sasl;
         bool refused;         /* says `refusal` to the first call, then ends */
         struct bdfs_err refusal;
+        bool cut_off;         /* for what it took: nothing more is read, not even to be dropped */
         int64_t hello_deadline_ms;
         struct rpc_in in;
+        uint64_t in_counted;  /* of in.room, beyond SHARES_FREE_BYTES */
 
         struct os_mutex lock;
         struct os_cond changed; /* an answer left, or the connection broke */
@@ -59,6 +64,8 @@ struct rpc_conn {
         uint32_t calls_open;
         bool sending, broken;
         struct buf outbox;
+        struct share *share;   /* whose connection it is; changes once, before the first call */
+        uint64_t out_counted;  /* of what is unread, beyond SHARES_FREE_BYTES */
 
         /* whoever sends */
         struct buf outgoing;
@@ -98,6 +105,7 @@ struct rpc_server {
         const struct rpc_service *services[RPC_LISTENERS][PROTOCOL_COUNT];
         struct rpc_acceptor acceptors[RPC_LISTENERS];
         struct rpc_flusher flusher;
+        struct shares *shares;
         struct os_mutex lock;
         struct os_cond ended; /* a connection's thread is about to return */
         /* guarded by: lock */
@@ -114,9 +122,15 @@ void rpc_flusher_add(struct rpc_flusher *f, struct rpc_conn *conn);
 void rpc_conn_run(void *conn);
 
 /* rpc_answer.c */
-struct rpc_conn *rpc_conn_new(struct rpc_server *server, struct os_sock *sock,
-                              const struct os_peer *peer, enum rpc_listener_kind listener);
+/* LIMIT, NO_MEMORY: @sock is still the caller's. */
+enum bdfs_status rpc_conn_new(struct rpc_conn **ret, struct rpc_acceptor *a, struct os_sock *sock,
+                              const struct os_peer *peer, struct bdfs_err *err) BDFS_MUST_CHECK;
 void rpc_conn_unref(struct rpc_conn *conn);
+/* A gateway's connection counts for the user that it named. */
+enum bdfs_status rpc_conn_move(struct rpc_conn *conn, const char *user, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* Count the room that half a frame takes; false: its identity has taken too much. */
+bool rpc_conn_count_in(struct rpc_conn *conn);
 /* Cut it off: nothing more is read or written. From any thread. */
 void rpc_conn_break(struct rpc_conn *conn);
 

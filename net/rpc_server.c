@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "proto/exception.h"
 
 /* ---- connections --------------------------------------------------------------------------- */
 
 static bool server_add(struct rpc_server *s, struct rpc_conn *conn)
 {
         AUTO_LOCK(&s->lock);
-        if (s->stop || s->conns_n >= s->config.connections_max)
+        if (s->stop)
                 return false;
         s->conns_n++;
         conn->next = s->conns;
@@ -60,22 +61,36 @@ static void log_refused(struct rpc_acceptor *a, const char *why)
         a->gate.held_back = 0;
 }
 
+/* Why it is closed, for those who look; nobody waits for it to arrive. */
+static void acceptor_say(struct os_sock *sock, const struct bdfs_err *err)
+{
+        size_t put;
+        struct buf b;
+
+        buf_init(&b, 0);
+        ipc_fatal_encode(&b, IPC_ID_REFUSED, IPC_FATAL_UNKNOWN, exception_class(err->status),
+                         err->text);
+        if (!b.bad)
+                BDFS_IGNORE(os_sock_write_now(sock, b.data, b.n, &put, NULL));
+        buf_fini(&b);
+}
+
 static void acceptor_take(struct rpc_acceptor *a, struct os_sock *sock, const struct os_peer *peer)
 {
         struct rpc_server *s = a->server;
-        struct rpc_conn *conn = rpc_conn_new(s, sock, peer, a->kind);
+        struct rpc_conn *conn;
         struct os_thread *thread;
         struct bdfs_err err;
         char name[16];
 
-        if (conn == NULL) {
+        if (rpc_conn_new(&conn, a, sock, peer, &err) != BDFS_OK) {
+                acceptor_say(sock, &err);
                 os_sock_close(sock);
-                log_refused(a, "no memory");
+                log_refused(a, err.text);
                 return;
         }
         if (!server_add(s, conn)) {
                 rpc_conn_unref(conn);
-                log_refused(a, "as many connections as are allowed are open");
                 return;
         }
         (void)snprintf(name, sizeof(name), "%s-conn", s->name);
@@ -238,6 +253,15 @@ static enum bdfs_status server_services(struct rpc_server *s, struct bdfs_err *e
         return BDFS_OK;
 }
 
+static enum bdfs_status server_shares(struct rpc_server *s, struct bdfs_err *err)
+{
+        struct shares_config c = {.owner = identity_owner(s->config.identity),
+                                  .connections_max = s->config.connections_max,
+                                  .bytes_max = SHARES_BYTES_MAX};
+
+        return shares_new(&s->shares, &c, err);
+}
+
 static enum bdfs_status acceptor_start(struct rpc_server *s, enum rpc_listener_kind kind,
                                        const struct os_addr *at, struct bdfs_err *err)
 {
@@ -291,6 +315,8 @@ enum bdfs_status rpc_server_start(struct rpc_server **ret, const struct rpc_serv
         if (s == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "rpc server: no memory");
         status = server_services(s, err);
+        if (status == BDFS_OK)
+                status = server_shares(s, err);
         if (status != BDFS_OK)
                 goto fail;
         (void)snprintf(name, sizeof(name), "%s-out", s->name);
@@ -358,5 +384,6 @@ void rpc_server_free(struct rpc_server *s)
         os_mutex_fini(&s->flusher.lock);
         os_cond_fini(&s->ended);
         os_mutex_fini(&s->lock);
+        shares_free(s->shares);
         free(s);
 }

@@ -7,6 +7,10 @@
  * by any thread (the committer answers mutations), so that many calls of one connection can be
  * under way; each call is answered exactly once. Answers leave in the order they are given.
  *
+ * Nobody shuts others out: connections and bytes are counted by identity (net/shares.h). One that
+ * has too many connections gets no more; a request that does not fit is answered with RETRY, a half
+ * frame or unread answers that do not fit end their connection.
+ *
  * Answering never waits for a slow peer: what the socket does not take is handed to the server's
  * flusher thread; a peer that does not read RPC_UNREAD_BYTES_MAX of answers is disconnected.
  *
@@ -42,6 +46,7 @@ struct rpc_call {
         int32_t call_id, retry_count;
         int64_t arrived_ms, deadline_ms;  /* os_mono_ms */
         void *user;                       /* the handler's own */
+        uint64_t counted;                 /* the server's: bytes counted (net/shares.h) */
 };
 
 /* One protocol: handlers in the order of its methods in proto/methods.h; NULL = no such method. */

@@ -39,6 +39,9 @@ enum {
 void *message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
                      struct bdfs_err *err) BDFS_MUST_CHECK;
 void message_free(void *message); /* NULL is fine */
+/* Bytes that it takes; at most MESSAGE_MEMORY_BASE + MESSAGE_MEMORY_PER_BYTE times what it was
+ * made from. */
+size_t message_memory(const void *message);
 
 /* Append the message; a required string, bytes or message field that is not set is a broken
  * invariant. */

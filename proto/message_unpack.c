@@ -410,3 +410,13 @@ void message_free(void *message)
         BDFS_ASSERT(a->magic == ARENA_MAGIC);
         arena_free(a);
 }
+
+size_t message_memory(const void *message)
+{
+        const struct arena *a = message;
+
+        BDFS_ASSERT(message != NULL);
+        a--;
+        BDFS_ASSERT(a->magic == ARENA_MAGIC);
+        return a->taken;
+}

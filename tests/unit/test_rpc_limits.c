@@ -153,6 +153,15 @@ static void an_idle_connection_is_closed(void **state)
 
 /* ---- numbers ------------------------------------------------------------------------------- */
 
+/* It ends, with no more than the reason before. */
+static void refused_and_ended(struct peer *p)
+{
+        if (raw_read(p->s, &p->in, &p->r, 5000, &p->err) != BDFS_OK)
+                return; /* the end came first: a reset takes the reason with it */
+        assert_int_not_equal(p->r.status, IPC_SUCCESS);
+        raw_wants_end(p->s, 5000);
+}
+
 static void connections_above_the_limit_are_closed_and_room_comes_back(void **state)
 {
         struct kit kit;
@@ -170,7 +179,7 @@ static void connections_above_the_limit_are_closed_and_room_comes_back(void **st
         }
         for (unsigned i = 0; i < 20; i++) {
                 peer_connect(&p[2], &kit);
-                raw_wants_end(p[2].s, 5000);
+                refused_and_ended(&p[2]);
                 peer_close(&p[2]);
         }
         peer_ask(&p[0], 2, "now:2");
@@ -191,6 +200,26 @@ static void connections_above_the_limit_are_closed_and_room_comes_back(void **st
         }
         assert_int_equal(served, 1);
         peer_close(&p[0]);
+        kit_fini(&kit);
+}
+
+/* Large requests of a stranger are for the end-to-end test: here everybody is the owner. */
+static void before_the_context_frames_are_small(void **state)
+{
+        static const uint8_t head[] = {0, 2, 0, 0}; /* 128 KiB */
+        struct kit kit;
+        struct peer p;
+
+        (void)state;
+        kit_init(&kit);
+        kit_start(&kit);
+        peer_connect(&p, &kit);
+        raw_hello(p.s, false);
+        raw_send(p.s, head, sizeof(head));
+        assert_int_equal(raw_read(p.s, &p.in, &p.r, 5000, &p.err), BDFS_OK);
+        assert_int_not_equal(p.r.status, IPC_SUCCESS);
+        raw_wants_end(p.s, 5000);
+        peer_close(&p);
         kit_fini(&kit);
 }
 
@@ -455,6 +484,7 @@ int main(void)
                 cmocka_unit_test(dripping_bytes_do_not_move_the_deadline),
                 cmocka_unit_test(an_idle_connection_is_closed),
                 cmocka_unit_test(connections_above_the_limit_are_closed_and_room_comes_back),
+                cmocka_unit_test(before_the_context_frames_are_small),
                 cmocka_unit_test(calls_of_a_connection_are_bounded),
                 cmocka_unit_test(a_slow_reader_blocks_nobody_and_loses_nothing),
                 cmocka_unit_test(who_reads_none_of_too_many_answers_is_cut_off),
