@@ -40,7 +40,7 @@ for i in $(seq 1 "$n"); do
         if [ "$rc" -eq 0 ]; then
                 passed=$((passed + (ok > 0 ? ok : 1)))
                 skipped=$((skipped + skip / 2))
-                printf 'ok      %4ss  %s%s\n' "$seconds" "$what" "${ok:+  ($ok)}"
+                printf 'ok      %4ss  %s%s\n' "$seconds" "$what" "$([ "$ok" -eq 0 ] || echo "  ($ok)")"
         elif [ "$rc" -eq 77 ]; then
                 skipped=$((skipped + 1))
                 printf 'skipped        %s: %s\n' "$what" "$(tail -n 1 "$out/$i.log")"
