@@ -149,8 +149,12 @@ static uint32_t other_nodes(const struct blocks *b, const struct blocks_look *l)
         return others;
 }
 
+/* Nobody asks where else a copy could be: there are as many as wanted, or it is no file's block. */
 static bool as_wanted(const struct blocks_look *l)
 {
+        if (l->block.kind == REPAIR_FREED || l->block.kind == REPAIR_UNKNOWN ||
+            l->block.kind == REPAIR_RETIRED)
+                return true;
         for (size_t i = 0; i < l->copies_n; i++)
                 if (!repair_whole(&l->block, &l->copies[i]) || !l->copies[i].counted)
                         return false;

@@ -251,8 +251,10 @@ static bool order_copies(struct plan *p)
                 return false;
         source = nodes_get(&p->b->nodes, p->look.copies[from].node);
         n = choose_targets(p, targets);
-        if (n == 0)
+        if (n == 0) {
+                p->b->space_wanted |= p->look.verdict.reason == BLOCK_REASON_NO_SPACE;
                 return true;
+        }
         c = calloc(1, sizeof(*c));
         if (c == NULL)
                 return false;

@@ -49,6 +49,7 @@ enum bdfs_status grace_unreferenced(struct store_txn *t, struct freed *f, struct
         BDFS_ASSERT(b->state != BLOCK_RETIRED);
         if (f->at_once)
                 return block_free(t, f, b, err);
+        BDFS_ASSERT(b->retired_ms == 0);
         b->state = BLOCK_RETIRED;
         b->refs = b->nodes_n = b->pipeline_n = 0;
         b->retired_ms = row.since_ms;

@@ -68,7 +68,9 @@ static bool block_sane(const struct block *b)
 
         if (b->state < BLOCK_UNDER_CONSTRUCTION || b->state > BLOCK_RETIRED)
                 return false;
-        if (b->decided && b->state != BLOCK_UNDER_CONSTRUCTION)
+        if (b->decided ? b->state != BLOCK_UNDER_CONSTRUCTION : b->decided_length != 0)
+                return false;
+        if (retired ? b->retired_ms < 0 : b->retired_ms != 0)
                 return false;
         return b->stamp != 0 && (b->refs == 0) == retired && b->replication > 0 &&
                b->replication <= REPLICATION_MAX && b->length <= FILE_BYTES_MAX &&
@@ -76,11 +78,16 @@ static bool block_sane(const struct block *b)
                b->pipeline_n <= PIPELINE_NODES_MAX && b->decided_length <= FILE_BYTES_MAX;
 }
 
+static bool block_has_more(const struct block *b)
+{
+        return b->state == BLOCK_RETIRED || b->decided;
+}
+
 bool block_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                   struct block *ret)
 {
         struct rd r = rd_of(value, n);
-        uint8_t version = rd_u8(&r);
+        uint8_t version = rd_u8(&r), decided = 0;
 
         if (key_n != 8 || (version != TABLE_ROW_VERSION && version != BLOCK_ROW_MORE))
                 return false;
@@ -96,10 +103,16 @@ bool block_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t
                 return false;
         for (uint32_t i = 0; i < ret->nodes_n; i++)
                 ret->nodes[i] = rd_u32be(&r);
-        ret->retired_ms = version == BLOCK_ROW_MORE ? (int64_t)rd_u64be(&r) : 0;
-        ret->decided = version == BLOCK_ROW_MORE && rd_u8(&r) != 0;
-        ret->decided_length = version == BLOCK_ROW_MORE ? rd_u64be(&r) : 0;
-        return rd_done(&r) && block_sane(ret);
+        ret->retired_ms = 0;
+        ret->decided_length = 0;
+        if (version == BLOCK_ROW_MORE) {
+                ret->retired_ms = (int64_t)rd_u64be(&r);
+                decided = rd_u8(&r);
+                ret->decided_length = rd_u64be(&r);
+        }
+        ret->decided = decided == 1;
+        return rd_done(&r) && decided <= 1 && block_sane(ret) &&
+               (version == BLOCK_ROW_MORE) == block_has_more(ret);
 }
 
 enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block *ret,
@@ -121,7 +134,7 @@ enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block 
 enum bdfs_status table_put_block(struct store_txn *t, const struct block *row,
                                  struct bdfs_err *err)
 {
-        bool more = row->state == BLOCK_RETIRED || row->decided;
+        bool more = block_has_more(row);
         uint8_t key[8], value[BLOCK_ROW_BYTES_MAX];
         struct row r = {.at = value};
 

@@ -22,11 +22,28 @@ before=$(replicas)
 used=$("$bdfs" df --json | jq '.[0].used')
 [ "$used" -lt 12000000 ] || fail "df counts what waits: $used"
 
+# Who reads a file goes on though it is deleted, and though all datanodes are started again then.
+random_file "$work/large" 40000000
+"$bdfs" put "$work/large" /large && mkfifo "$work/go" || fail "put"
+"$bdfs" cat /large 2>"$work/said" | (dd bs=64k count=1 iflag=fullblock status=none && : >"$work/begun" &&
+        read -r _ <"$work/go" && cat) >"$work/got" &
+reader=$!
+within 20 test -e "$work/begun"
+"$bdfs" rm -skipTrash /large >/dev/null || fail "rm"
+for i in 1 2 3; do kill -9 "$(pid_of datanode $i)"; done
+"$bdfs" cluster up --dir "$cluster" >/dev/null || fail "the datanodes do not start again"
+all_there() { [ "$("$bdfs" admin report --json | jq '[.datanodes[] | select(.live)] | length')" -eq 3 ]; }
+within 30 all_there
+echo >"$work/go"
+wait "$reader" || fail "the reader ended with $?: $(cat "$work/said")"
+same "$work/large" "$work/got"
+[ "$(kept .retired_blocks)" -eq 45 ] || fail "$(kept .retired_blocks) blocks wait instead of 45"
+
 # Nothing of it goes by itself, not by a restart of everything either.
 "$bdfs" cluster down --dir "$cluster" >/dev/null && up
 within 20 "$bdfs" test -e /b
-[ "$(kept .retired_blocks)" -eq 6 ] || fail "the restart forgot what waits"
-[ "$(replicas)" -eq 16 ] || fail "$(replicas) replica files after the restart instead of 16"
+[ "$(kept .retired_blocks)" -eq 45 ] || fail "the restart forgot what waits"
+[ "$(replicas)" -eq 94 ] || fail "$(replicas) replica files after the restart instead of 94"
 
 # With no grace the same goes at once, and only that.
 jq '.grace_s = 0' "$cluster/cluster.json" >"$work/json" && cp "$work/json" "$cluster/cluster.json"

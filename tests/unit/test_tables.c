@@ -98,6 +98,47 @@ static void a_damaged_row_is_corrupt(void **state)
         OK(store_del(kit.t, TABLE_NAME, "i\0\0\0\x63", 5, &kit.err));
 }
 
+/* Rows of blocks as they were first written, and as they are with more in them. */
+static void rows_of_blocks_of_both_versions_are_read(void **state)
+{
+        /* version 1: stamp 1007, length 300, complete, 3 copies, 2 references, no nodes */
+        static const uint8_t old[] = {1, 0, 0, 0, 0, 0, 0, 3, 0xef, 0, 0, 0, 0, 0, 0, 1, 44,
+                                      3, 0, 3, 0, 0, 0, 2, 0, 0};
+        uint8_t key[8] = {0, 0, 0, 0, 0, 0, 0, 9}, newer[sizeof(old)];
+        struct block b, retired = {.id = 10, .stamp = 5, .length = 7, .state = BLOCK_RETIRED,
+                                   .replication = 2, .retired_ms = 123456789012};
+        const uint8_t *value;
+        size_t n;
+
+        (void)state;
+        OK(store_put(kit.t, TABLE_BLOCK, key, 8, old, sizeof(old), &kit.err));
+        OK(table_get_block(kit.t, 9, &b, &kit.err));
+        assert_int_equal(b.stamp, 1007);
+        assert_int_equal(b.length, 300);
+        assert_int_equal(b.state, BLOCK_COMPLETE);
+        assert_int_equal(b.replication, 3);
+        assert_int_equal(b.refs, 2);
+        assert_false(b.decided);
+        OK(table_put_block(kit.t, &b, &kit.err)); /* the usual row stays as short as it was */
+        OK(store_get(kit.t, TABLE_BLOCK, key, 8, &value, &n, &kit.err));
+        assert_int_equal(n, sizeof(old));
+        assert_memory_equal(value, old, n);
+        memcpy(newer, old, sizeof(old));
+        newer[0] = 3;
+        OK(store_put(kit.t, TABLE_BLOCK, key, 8, newer, sizeof(newer), &kit.err));
+        assert_int_equal(table_get_block(kit.t, 9, &b, &kit.err), BDFS_CORRUPT);
+        newer[0] = 1;
+        newer[23] = 0; /* without a reference, and not retired */
+        OK(store_put(kit.t, TABLE_BLOCK, key, 8, newer, sizeof(newer), &kit.err));
+        assert_int_equal(table_get_block(kit.t, 9, &b, &kit.err), BDFS_CORRUPT);
+        OK(table_del_block(kit.t, 9, &kit.err));
+        OK(table_put_block(kit.t, &retired, &kit.err));
+        OK(table_get_block(kit.t, 10, &b, &kit.err));
+        assert_int_equal(b.state, BLOCK_RETIRED);
+        assert_int_equal(b.retired_ms, 123456789012);
+        OK(table_del_block(kit.t, 10, &kit.err));
+}
+
 /* As HDFS orders them: by signed bytes. */
 static void entries_are_ordered_by_name(void **state)
 {
@@ -230,6 +271,7 @@ int main(void)
                 cmocka_unit_test(no_cut_or_longer_inode_is_read),
                 cmocka_unit_test(an_inode_that_cannot_be_is_not_read),
                 TEST(a_damaged_row_is_corrupt),
+                TEST(rows_of_blocks_of_both_versions_are_read),
                 TEST(entries_are_ordered_by_name),
                 TEST(a_block_keeps_every_node),
                 TEST(holders_go_with_their_last_file),
