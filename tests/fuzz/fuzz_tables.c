@@ -96,6 +96,12 @@ enum bdfs_status store_cursor_find(struct store_cursor *c, const void *key, size
         return store_cursor_seek(c, key, key_n, err);
 }
 
+enum bdfs_status store_cursor_next(struct store_cursor *c, struct bdfs_err *err)
+{
+        (void)c;
+        return bdfs_fail(err, BDFS_NOT_FOUND, "there is one row");
+}
+
 void store_cursor_at(const struct store_cursor *c, const uint8_t **ret_key, size_t *ret_key_n,
                      const uint8_t **ret_value, size_t *ret_value_n)
 {
@@ -144,7 +150,7 @@ static enum bdfs_status block_row(struct store_txn *t, struct bdfs_err *err)
 
         if (table_get_block(t, 7, &row, err) != BDFS_OK)
                 return err->status;
-        MUST(row.refs > 0 && row.pipeline_n <= row.nodes_n && row.nodes_n <= BLOCK_NODES_MAX &&
+        MUST((row.refs > 0) == (row.state != BLOCK_RETIRED) && row.pipeline_n <= row.nodes_n && row.nodes_n <= BLOCK_NODES_MAX &&
              row.replication <= REPLICATION_MAX);
         return table_put_block(t, &row, err);
 }
@@ -245,10 +251,29 @@ static enum bdfs_status format_row(struct store_txn *t, struct bdfs_err *err)
         return table_put_format(t, &row, err);
 }
 
+static enum bdfs_status freed_row(struct store_txn *t, struct bdfs_err *err)
+{
+        struct freed_row row;
+
+        if (table_get_freed(t, 7, &row, err) != BDFS_OK)
+                return err->status;
+        return table_put_freed(t, &row, err);
+}
+
+static enum bdfs_status retired_row(struct store_txn *t, struct bdfs_err *err)
+{
+        struct retired row;
+
+        if (table_first_retired(t, &row, err) != BDFS_OK)
+                return err->status;
+        return table_del_retired(t, &row, err);
+}
+
 static enum bdfs_status (*const rows[])(struct store_txn *t, struct bdfs_err *err) = {
         inode_row,   entry_row,       target_row, block_row,   total_row,
         class_row,   holder_row,      name_row,   name_id_row, doomed_row,
         node_row,    holder_name_row, format_row, next_node_row, counters_row,
+        freed_row,   retired_row,
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
