@@ -1,6 +1,6 @@
 #!/bin/bash
 # What was deleted, replaced or cut stays for its readers: no file's any more, not counted, on the
-# disks until its time has passed, across restarts; earlier when space is short is in full_disk.sh.
+# disks until its time has passed, across restarts; then who reads it is told so.
 . "$(dirname "$0")/../lib/e2e.sh"
 need jq
 
@@ -22,20 +22,30 @@ before=$(replicas)
 used=$("$bdfs" df --json | jq '.[0].used')
 [ "$used" -lt 12000000 ] || fail "df counts what waits: $used"
 
+# begin PATH: somebody reads it, slowly; go: and reads on.
+mkfifo "$work/go"
+begin() {
+        rm -f "$work/begun"
+        "$bdfs" cat "$1" 2>"$work/said" | (dd bs=64k count=1 iflag=fullblock status=none &&
+                : >"$work/begun" && read -r _ <"$work/go" && cat) >"$work/got" &
+        reader=$!
+        within 20 test -e "$work/begun"
+}
+go() {
+        echo >"$work/go"
+        wait "$reader"
+}
+
 # Who reads a file goes on though it is deleted, and though all datanodes are started again then.
 random_file "$work/large" 40000000
-"$bdfs" put "$work/large" /large && mkfifo "$work/go" || fail "put"
-"$bdfs" cat /large 2>"$work/said" | (dd bs=64k count=1 iflag=fullblock status=none && : >"$work/begun" &&
-        read -r _ <"$work/go" && cat) >"$work/got" &
-reader=$!
-within 20 test -e "$work/begun"
+"$bdfs" put "$work/large" /large || fail "put"
+begin /large
 "$bdfs" rm -skipTrash /large >/dev/null || fail "rm"
 for i in 1 2 3; do kill -9 "$(pid_of datanode $i)"; done
 "$bdfs" cluster up --dir "$cluster" >/dev/null || fail "the datanodes do not start again"
 all_there() { [ "$("$bdfs" admin report --json | jq '[.datanodes[] | select(.live)] | length')" -eq 3 ]; }
 within 30 all_there
-echo >"$work/go"
-wait "$reader" || fail "the reader ended with $?: $(cat "$work/said")"
+go || fail "the reader ended with $?: $(cat "$work/said")"
 same "$work/large" "$work/got"
 [ "$(kept .retired_blocks)" -eq 45 ] || fail "$(kept .retired_blocks) blocks wait instead of 45"
 
@@ -50,6 +60,15 @@ jq '.grace_s = 0' "$cluster/cluster.json" >"$work/json" && cp "$work/json" "$clu
 "$bdfs" cluster down --dir "$cluster" >/dev/null && up
 none_waits() { [ "$(kept .retired_blocks)" -eq 0 ] && [ "$(replicas)" -eq 4 ]; }
 within 40 none_waits
+
+# Who comes too late is told why: it is neither corrupt nor cut in silence.
+"$bdfs" put "$work/large" /large || fail "put"
+begin /large
+"$bdfs" rm -skipTrash /large >/dev/null || fail "rm"
+within 40 none_waits
+go && fail "a reader of a file that is freed ended well"
+grep -q 'deleted or replaced while it was read' "$work/said" || fail "$(cat "$work/said")"
+grep -q 'was freed: its file was deleted or replaced' "$work/said" || fail "$(cat "$work/said")"
 "$bdfs" cat /c | cmp - "$work/b" || fail "/c changed"
 "$bdfs" fsck --json / | jq -e '.healthy and .blocks == 2 and .unknown == 0' >/dev/null || fail "fsck"
 echo "kept for readers, not counted, freed when the time has passed"

@@ -150,7 +150,8 @@ static enum bdfs_status block_row(struct store_txn *t, struct bdfs_err *err)
 
         if (table_get_block(t, 7, &row, err) != BDFS_OK)
                 return err->status;
-        MUST((row.refs > 0) == (row.state != BLOCK_RETIRED) && row.pipeline_n <= row.nodes_n && row.nodes_n <= BLOCK_NODES_MAX &&
+        MUST((row.refs > 0) == (row.state != BLOCK_RETIRED));
+        MUST(row.pipeline_n <= row.nodes_n && row.nodes_n <= BLOCK_NODES_MAX &&
              row.replication <= REPLICATION_MAX);
         return table_put_block(t, &row, err);
 }
