@@ -62,7 +62,7 @@ $(O)/libfuse.a: $(call obj,$(call part,fuse))
 # What others link with: the functions of client/bdfs.h, and no other name of ours.
 SOVERSION := 0
 VERSION := $(shell sed -n 's/^\#define BDFS_VERSION "\(.*\)"/\1/p' common/limits.h)
-LIB_OBJ := $(call obj,$(filter-out client/cluster%,$(CLIENT_LIB)) $(SHARED) $(LINUX_ONLY)) $(gen_obj)
+LIB_OBJ := $(call obj,$(filter-out client/cluster% client/decode.c,$(CLIENT_LIB)) $(SHARED) $(LINUX_ONLY)) $(gen_obj)
 library: $(O)/libbdfs.so.$(VERSION) $(O)/libbdfs.a $(O)/bdfs.h $(O)/bdfs.pc ## libbdfs, its header and bdfs.pc into build/
 $(O)/libbdfs.so.$(VERSION): $(LIB_OBJ) client/libbdfs.map Makefile
 	$(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,libbdfs.so.$(SOVERSION) \
