@@ -1,9 +1,15 @@
 #include "client/cluster_conf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/os.h"
+#include "net/cluster_secret.h"
 
 size_t cluster_processes(const char *dir, const struct cluster_settings *s,
                          struct cluster_process *ret)
@@ -91,6 +97,8 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
         if (f == NULL)
                 return bdfs_fail_errno(err, errno, "cannot write %s", path);
         (void)fprintf(f, "# made by `bdfs cluster up`; made again at each start\n");
+        if (strcmp(p->role, "agent") != 0)
+                (void)fprintf(f, "secret = %s/secret\n", dir);
         if (strcmp(p->role, "namenode") == 0)
                 write_namenode(f, s, p);
         else if (strcmp(p->role, "datanode") == 0)
@@ -102,6 +110,29 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
         return BDFS_OK;
 }
 
+/* The cluster's secret, which is made once: also for a cluster of a version that had none. It has
+ * its name only when it is whole and on the disk. */
+static enum bdfs_status make_secret(const char *dir, struct bdfs_err *err)
+{
+        char path[PATH_MAX + 16], tmp[PATH_MAX + 16], text[CLUSTER_SECRET_FILE_BYTES + 1];
+        AUTO_CLOSE int fd = -1;
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "%s/secret", dir);
+        (void)snprintf(tmp, sizeof(tmp), "%s/secret.new", dir);
+        if (lstat(path, &st) == 0)
+                return BDFS_OK; /* the daemons look whether it is right */
+        if (errno != ENOENT)
+                return bdfs_fail_errno(err, errno, "cannot look at %s", path);
+        (void)unlink(tmp); /* of a start that was interrupted */
+        fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        cluster_secret_make(text);
+        if (fd < 0 || write(fd, text, CLUSTER_SECRET_FILE_BYTES) != CLUSTER_SECRET_FILE_BYTES ||
+            fsync(fd) != 0 || rename(tmp, path) != 0)
+                return bdfs_fail_errno(err, errno, "cannot make %s", path);
+        return os_sync_dir(dir, err);
+}
+
 enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settings *s,
                                     struct bdfs_err *err)
 {
@@ -110,6 +141,8 @@ enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settin
         char path[PATH_MAX + 16];
         FILE *f;
 
+        if (make_secret(dir, err) != BDFS_OK)
+                return err->status;
         for (size_t i = 0; i < n; i++) {
                 if (write_one(dir, s, &all[i], err) != BDFS_OK)
                         return err->status;

@@ -190,6 +190,8 @@ struct os_stat {
         uint64_t disk_bytes; /* allocated */
         bool is_directory;
         uint64_t device;
+        uid_t uid;           /* whose it is */
+        mode_t mode;         /* with the type */
 };
 
 enum bdfs_status os_file_open(struct os_file **ret, const char *path, unsigned flags,

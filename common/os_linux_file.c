@@ -194,7 +194,9 @@ static struct os_stat stat_of(const struct stat *st)
         return (struct os_stat){.bytes = (uint64_t)st->st_size,
                                 .disk_bytes = (uint64_t)st->st_blocks * 512,
                                 .is_directory = S_ISDIR(st->st_mode),
-                                .device = st->st_dev};
+                                .device = st->st_dev,
+                                .uid = st->st_uid,
+                                .mode = st->st_mode};
 }
 
 enum bdfs_status os_file_stat(struct os_file *f, struct os_stat *ret, struct bdfs_err *err)

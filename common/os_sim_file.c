@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/os_sim_core.h"
@@ -187,7 +188,9 @@ static struct os_stat stat_of(const struct sim_node *n, const struct disk_inode 
         return (struct os_stat){.bytes = i->bytes,
                                 .disk_bytes = disk_used(i),
                                 .is_directory = i->is_directory,
-                                .device = n->id + 1};
+                                .device = n->id + 1,
+                                .uid = n->uid,
+                                .mode = i->is_directory ? S_IFDIR | 0700 : S_IFREG | 0600};
 }
 
 enum bdfs_status os_file_stat(struct os_file *f, struct os_stat *ret, struct bdfs_err *err)

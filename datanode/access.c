@@ -32,7 +32,7 @@ enum bdfs_status access_check(const struct data_conn *c, const Hadoop__BaseHeade
                 return bdfs_fail(err, BDFS_TOKEN, "no block token");
         if (self.number == 0)
                 return bdfs_fail(err, BDFS_TOKEN, "this datanode is not registered yet");
-        memcpy(self.key, dataset_identity(c->dn->dataset)->key, sizeof(self.key));
+        memcpy(self.key, c->dn->key, sizeof(self.key));
         rc = token_check(&self, c->dn->cluster, shown->identifier.data, shown->identifier.len,
                          shown->password.data, shown->password.len, header->block->blockid, rights,
                          (uint64_t)os_wall_ms(), ret, err);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,10 @@ static enum bdfs_status open_dataset(struct datanode *dn, struct bdfs_err *err)
                                    .space_floor = (uint64_t)dn->conf->space_floor};
 
         memcpy(c.cluster, dn->cluster, sizeof(c.cluster));
-        return dataset_open(&dn->dataset, &c, err);
+        if (dataset_open(&dn->dataset, &c, err) != BDFS_OK)
+                return err->status;
+        return cluster_node_key(dn->secret, dn->cluster, dataset_identity(dn->dataset)->uuid,
+                                dn->key, err);
 }
 
 static enum bdfs_status write_ports(struct datanode *dn, struct bdfs_err *err)
@@ -126,8 +130,10 @@ static enum bdfs_status make_links(struct datanode *dn, struct bdfs_err *err)
 
 static enum bdfs_status start_parts(struct datanode *dn, struct bdfs_err *err)
 {
-        enum bdfs_status rc = make_identity(dn, err);
+        enum bdfs_status rc = cluster_secret_load(dn->secret, dn->conf->secret, err);
 
+        if (rc == BDFS_OK)
+                rc = make_identity(dn, err);
         if (rc == BDFS_OK)
                 rc = open_dataset(dn, err);
         if (rc == BDFS_OK)
@@ -197,6 +203,7 @@ void datanode_stop(struct datanode *dn)
         identity_free(dn->identity);
         pipeline_pool_fini(&dn->pipelines);
         wire_pool_fini(&dn->pool);
+        OPENSSL_cleanse(dn, sizeof(*dn));
         free(dn);
 }
 

@@ -17,6 +17,7 @@
 struct datanode_conf {
         struct conf_list data;      /* directories, one per volume */
         char *cluster;              /* 32 hex digits */
+        char *secret;               /* file with the cluster's secret */
         struct conf_list namenodes; /* host:port, own port */
         char *listen;               /* address of the listeners, also reported as the node's */
         bool any_address;           /* the logged override of loopback-only */

@@ -7,6 +7,8 @@
 const struct conf_key datanode_conf_table[] = {
         {"data", CONF_LIST(C, data), NULL, 0, 64, "directories for blocks, one for each disk"},
         {"cluster", CONF_STRING(C, cluster), NULL, 32, 32, "id of the cluster, 32 hex digits"},
+        {"secret", CONF_STRING(C, secret), "", 0, 4000,
+         "file of mode 0600 with the cluster's secret, the same for all of its daemons"},
         {"namenodes", CONF_LIST(C, namenodes), NULL, 0, DATANODE_NAMENODES_MAX,
          "address:port of the own port of every namenode"},
         {"listen", CONF_STRING(C, listen), "127.0.0.1", 1, 45,

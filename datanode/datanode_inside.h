@@ -14,7 +14,7 @@
 #include "datanode/pipeline.h"
 #include "datanode/wire.h"
 #include "net/identity.h"
-#include "net/token.h"
+#include "net/cluster_secret.h"
 
 struct data_server;
 struct datanode_ipc;
@@ -32,6 +32,8 @@ struct datanode_counters {
 struct datanode {
         const struct datanode_conf *conf;
         uint8_t cluster[REPLICA_CLUSTER_BYTES];
+        uint8_t secret[CLUSTER_SECRET_BYTES];
+        uint8_t key[TOKEN_KEY_BYTES]; /* MACs of the tokens for this node */
         int64_t started_ms;
         struct identity *identity;
         struct dataset *dataset;

@@ -106,8 +106,46 @@ static void registered(struct namenode_link *l, const Bdfs__RegisterResponse *r,
         os_cond_broadcast(&l->changed);
 }
 
+/* The namenode proves that it has the cluster's secret; what is shown for it comes out. */
+static bool challenge(struct namenode_link *l, uint8_t ret_nonce[PROOF_NONCE_BYTES],
+                      uint8_t ret_proof[PROOF_BYTES])
+{
+        Bdfs__ChallengeRequest q = BDFS__CHALLENGE_REQUEST__INIT;
+        const struct datanode *dn = l->dn;
+        uint8_t own[PROOF_NONCE_BYTES];
+        struct proof_subject subject = {.cluster = dn->cluster,
+                                        .uuid = dataset_identity(dn->dataset)->uuid,
+                                        .namenode = ret_nonce,
+                                        .datanode = own};
+        Bdfs__ChallengeResponse *r;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+
+        os_random(own, sizeof(own));
+        q.cluster = (ProtobufCBinaryData){.data = l->dn->cluster, .len = sizeof(dn->cluster)};
+        q.uuid = (char *)(uintptr_t)subject.uuid; /* only read */
+        q.nonce = (ProtobufCBinaryData){.data = own, .len = sizeof(own)};
+        rc = namenode_call(l, METHOD_BDFS_DATANODE_challenge, &q.base, &r, &err);
+        if (rc == BDFS_OK) {
+                if (r->nonce.len != PROOF_NONCE_BYTES)
+                        rc = bdfs_fail(&err, BDFS_PROTOCOL, "a nonce of %zu bytes", r->nonce.len);
+                else
+                        memcpy(ret_nonce, r->nonce.data, PROOF_NONCE_BYTES);
+                if (rc == BDFS_OK)
+                        rc = cluster_proof_check(dn->secret, PROOF_NAMENODE, &subject, &r->proof,
+                                                 &err);
+                if (rc == BDFS_OK)
+                        rc = cluster_proof(dn->secret, PROOF_DATANODE, &subject, ret_proof, &err);
+                message_free(r);
+        }
+        if (rc != BDFS_OK)
+                namenode_trouble(l, "registration", &err);
+        return rc == BDFS_OK;
+}
+
 static bool do_register(struct namenode_link *l)
 {
+        uint8_t nonce[PROOF_NONCE_BYTES], proof[PROOF_BYTES];
         Bdfs__RegisterRequest q = BDFS__REGISTER_REQUEST__INIT;
         const struct volume_identity *id = dataset_identity(l->dn->dataset);
         Bdfs__RegisterResponse *r;
@@ -115,13 +153,16 @@ static bool do_register(struct namenode_link *l)
         struct storages s;
         struct bdfs_err err;
 
+        if (!challenge(l, nonce, proof))
+                return false;
         report_log_position(namenode_log(l), &p);
         describe_storages(l, &s);
         fill_addresses(l, &q);
         q.cluster = (ProtobufCBinaryData){.data = l->dn->cluster, .len = sizeof(l->dn->cluster)};
         q.uuid = (char *)(uintptr_t)id->uuid; /* only read */
-        q.key = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)id->key,
-                                      .len = sizeof(id->key)};
+        q.has_nonce = q.has_proof = true;
+        q.nonce = (ProtobufCBinaryData){.data = nonce, .len = sizeof(nonce)};
+        q.proof = (ProtobufCBinaryData){.data = proof, .len = sizeof(proof)};
         q.storages = s.pointers;
         q.n_storages = s.n;
         q.log_id = report_log_id(namenode_log(l));

@@ -157,17 +157,13 @@ static enum bdfs_status format(struct volume *v, struct volume_identity *id, str
 
         if (rc != BDFS_OK)
                 return bdfs_wrap(err, "format %s", v->dir);
-        if (!id->known) {
+        if (!id->known)
                 uuid_make(id->uuid, sizeof(id->uuid), "");
-                os_random(id->key, sizeof(id->key));
-        }
         uuid_make(v->uuid, sizeof(v->uuid), "DS-");
         hex(id->cluster, sizeof(id->cluster), cluster);
         n = snprintf(text, sizeof(text), "layout=%d\ncluster=%s\nuuid=%s\nvolume=%s\n",
                      REPLICA_VERSION, cluster, id->uuid, v->uuid);
-        rc = put_file(v, "key", id->key, sizeof(id->key), err);
-        if (rc == BDFS_OK)
-                rc = put_file(v, "VERSION", text, (size_t)n, err);
+        rc = put_file(v, "VERSION", text, (size_t)n, err);
         if (rc != BDFS_OK)
                 return bdfs_wrap(err, "format %s", v->dir);
         id->known = true;
@@ -218,21 +214,6 @@ static enum bdfs_status check_version(struct volume *v, const char *text,
         return BDFS_OK;
 }
 
-static enum bdfs_status check_key(struct volume *v, struct volume_identity *id,
-                                  struct bdfs_err *err)
-{
-        uint8_t key[VOLUME_KEY_BYTES + 1];
-        size_t n = 0;
-        enum bdfs_status rc = get_file(v, "key", key, sizeof(key), &n, err);
-
-        if (rc != BDFS_OK)
-                return rc;
-        if (n != VOLUME_KEY_BYTES || (id->known && memcmp(key, id->key, n) != 0))
-                return bdfs_fail(err, BDFS_INVALID, "%s/key is not this datanode's key", v->dir);
-        memcpy(id->key, key, sizeof(id->key));
-        return BDFS_OK;
-}
-
 static enum bdfs_status load(struct volume *v, struct volume_identity *id, struct bdfs_err *err)
 {
         char text[VERSION_BYTES_MAX];
@@ -247,8 +228,6 @@ static enum bdfs_status load(struct volume *v, struct volume_identity *id, struc
                 return rc;
         text[n] = '\0';
         rc = check_version(v, text, id, err);
-        if (rc == BDFS_OK)
-                rc = check_key(v, id, err);
         if (rc != BDFS_OK)
                 return rc;
         path_of(v, "blocks", blocks);

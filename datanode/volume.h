@@ -2,7 +2,7 @@
  * volume.h - one data directory: its identity, its files' names, its space.
  *
  *      VERSION   layout=1, cluster=<32 hex>, uuid=<of the datanode>, volume=DS-<uuid>
- *      key       32 bytes, mode 0600: MACs of block tokens for this datanode
+ *      key       of older versions; no longer read
  *      lock      held while a datanode uses the directory
  *      blocks/<dd>/<block, 16 hex digits>
  *
@@ -20,7 +20,6 @@
 #include "common/os.h"
 #include "proto/replica_format.h"
 
-#define VOLUME_KEY_BYTES 32
 #define VOLUME_UUID_BYTES 40  /* a UUID, or DS- and one, and NUL */
 #define VOLUME_PATH_BYTES 4096
 #define VOLUME_SUBDIRS 256
@@ -29,8 +28,7 @@
 struct volume_identity {
         uint8_t cluster[REPLICA_CLUSTER_BYTES];
         char uuid[VOLUME_UUID_BYTES];
-        uint8_t key[VOLUME_KEY_BYTES];
-        bool known; /* uuid and key are set: the first volume sets them */
+        bool known; /* uuid is set: the first volume sets it */
 };
 
 struct volume;

@@ -4,7 +4,7 @@
  * Nodes live in memory. Replicas live in a second LMDB environment of this module's own, which can
  * be lost: it is rebuilt from reports. What blocks should exist, and how many copies each should
  * have, is read from the namespace's store. Nothing here is journaled, except that a node's number
- * and key are registered through the committer.
+ * is registered through the committer.
  *
  * Copies are made again when a node is dead (10 s), and surplus or unknown replicas are removed
  * only when enough valid ones were reported in this epoch (B6).
@@ -18,7 +18,7 @@
 #include "common/limits.h"
 #include "namenode/commit.h"
 #include "namenode/store.h"
-#include "net/token.h"
+#include "net/cluster_secret.h"
 #include "proto/bdfs_cluster.pb-c.h"
 
 struct blocks;
@@ -48,6 +48,7 @@ struct blocks_config {
         const char *dir;             /* true directory of the second environment */
         struct store *store;         /* the namespace, read only */
         uint8_t cluster[16];
+        uint8_t secret[CLUSTER_SECRET_BYTES]; /* of the cluster: datanodes' keys come from it */
         uint32_t safe_mode_permille; /* share of complete blocks that must be reported; 999 */
         int64_t safe_mode_extension_ms;
 };
@@ -65,6 +66,18 @@ uint64_t blocks_epoch(const struct blocks *b);
 
 /* ---- what datanodes say (serve_datanode.c calls these) --------------------------------------- */
 
+/* Prove to a datanode that this is its namenode, and give it a nonce. @ret points into @room. */
+struct blocks_challenge_room {
+        uint8_t nonce[PROOF_NONCE_BYTES], proof[PROOF_BYTES];
+};
+enum bdfs_status blocks_challenge(struct blocks *b, const Bdfs__ChallengeRequest *request,
+                                  struct blocks_challenge_room *room,
+                                  Bdfs__ChallengeResponse *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+/* PERMISSION unless the request has the proof for a nonce that was given for its uuid lately, which
+ * is used up. To be called before blocks_register(). */
+enum bdfs_status blocks_prove(struct blocks *b, const Bdfs__RegisterRequest *request,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status blocks_register(struct blocks *b, const Bdfs__RegisterRequest *request,
                                  Bdfs__RegisterResponse *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* *ret is freed with blocks_heartbeat_free(). */

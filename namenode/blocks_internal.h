@@ -50,6 +50,15 @@ struct blocks_scan {              /* a walk over all blocks in slices */
         uint64_t complete, reported;
 };
 
+#define BLOCKS_CHALLENGES_MAX 64    /* registrations under way; more: the oldest is forgotten */
+#define BLOCKS_CHALLENGE_MS 60000
+
+struct blocks_challenge {         /* a nonce that was given to a datanode */
+        char uuid[64];            /* "": free, or used up */
+        uint8_t nonce[PROOF_NONCE_BYTES], theirs[PROOF_NONCE_BYTES];
+        int64_t given_ms;         /* os_mono_ms() */
+};
+
 struct blocks {
         struct blocks_config config;
         char *dir;
@@ -71,6 +80,8 @@ struct blocks {
         struct blocks_check *checks; /* ring */
         size_t checks_first, checks_n;
         struct blocks_waiter *waiters;
+        struct blocks_challenge challenges[BLOCKS_CHALLENGES_MAX]; /* ring */
+        size_t challenge_next;
         unsigned gaps;            /* reports that wait for an earlier one */
         bool stopping, loaded, wipe;
         bool space_wanted;        /* a placement was refused for want of room */

@@ -6,7 +6,6 @@
  * again) with an equal digest: what the new log has. Anything else: a full report.
  */
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +32,73 @@ static bool text_fits(const char *text, size_t room)
         return text[0] != '\0' && strlen(text) < room;
 }
 
+/* ---- that it has the secret ------------------------------------------------------------------ */
+
+enum bdfs_status blocks_challenge(struct blocks *b, const Bdfs__ChallengeRequest *q,
+                                  struct blocks_challenge_room *room,
+                                  Bdfs__ChallengeResponse *ret, struct bdfs_err *err)
+{
+        struct blocks_challenge c = {.given_ms = os_mono_ms()};
+        const struct proof_subject subject = {b->config.cluster, q->uuid, c.nonce, c.theirs};
+        enum bdfs_status rc;
+
+        if (q->cluster.len != sizeof(b->config.cluster) ||
+            memcmp(q->cluster.data, b->config.cluster, q->cluster.len) != 0)
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "datanode %s belongs to another cluster; its data directory was "
+                                 "made by another `bdfs cluster` or `bdfs init`", q->uuid);
+        if (!text_fits(q->uuid, sizeof(c.uuid)) || q->nonce.len != PROOF_NONCE_BYTES)
+                return bdfs_fail(err, BDFS_INVALID, "challenge: uuid or nonce makes no sense");
+        (void)snprintf(c.uuid, sizeof(c.uuid), "%s", q->uuid);
+        memcpy(c.theirs, q->nonce.data, PROOF_NONCE_BYTES);
+        os_random(c.nonce, sizeof(c.nonce));
+        rc = cluster_proof(b->config.secret, PROOF_NAMENODE, &subject, room->proof, err);
+        if (rc != BDFS_OK)
+                return rc;
+        memcpy(room->nonce, c.nonce, sizeof(room->nonce));
+        ret->nonce = (ProtobufCBinaryData){.data = room->nonce, .len = sizeof(room->nonce)};
+        ret->proof = (ProtobufCBinaryData){.data = room->proof, .len = sizeof(room->proof)};
+        AUTO_LOCK(&b->lock);
+        b->challenges[b->challenge_next++ % BLOCKS_CHALLENGES_MAX] = c;
+        return BDFS_OK;
+}
+
+/* The challenge that was given for @q, which is used up; false: none. */
+static bool take_challenge(struct blocks *b, const Bdfs__RegisterRequest *q,
+                           struct blocks_challenge *ret)
+{
+        AUTO_LOCK(&b->lock);
+
+        for (size_t i = 0; i < BLOCKS_CHALLENGES_MAX; i++) {
+                struct blocks_challenge *c = &b->challenges[i];
+
+                if (c->uuid[0] == '\0' || strcmp(c->uuid, q->uuid) != 0 ||
+                    memcmp(c->nonce, q->nonce.data, PROOF_NONCE_BYTES) != 0)
+                        continue;
+                *ret = *c;
+                c->uuid[0] = '\0';
+                return os_mono_ms() - ret->given_ms <= BLOCKS_CHALLENGE_MS;
+        }
+        return false;
+}
+
+enum bdfs_status blocks_prove(struct blocks *b, const Bdfs__RegisterRequest *q,
+                              struct bdfs_err *err)
+{
+        struct blocks_challenge c;
+        const struct proof_subject subject = {b->config.cluster, q->uuid, c.nonce, c.theirs};
+
+        if (!q->has_nonce || !q->has_proof)
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "datanode %s proves nothing: it is a program of an older version "
+                                 "than the namenode's", q->uuid);
+        if (q->nonce.len != PROOF_NONCE_BYTES || !take_challenge(b, q, &c))
+                return bdfs_fail(err, BDFS_PERMISSION,
+                                 "datanode %s answers no challenge of this namenode, or too late",
+                                 q->uuid);
+        return cluster_proof_check(b->config.secret, PROOF_DATANODE, &subject, &q->proof, err);
+}
+
 static bool port_fits(uint32_t port)
 {
         return port <= UINT16_MAX;
@@ -54,9 +120,6 @@ static enum bdfs_status check_request(const struct blocks *b, const Bdfs__Regist
                 return bdfs_fail(err, BDFS_INVALID,
                                  "datanode registration: uuid, address, host or rack is empty or "
                                  "too long, or the rack does not begin with /");
-        if (q->key.len != TOKEN_KEY_BYTES)
-                return bdfs_fail(err, BDFS_INVALID, "datanode %s: a key of %zu bytes", q->uuid,
-                                 q->key.len);
         if (!port_fits(q->own_port) || !port_fits(q->hadoop_port) || !port_fits(q->ipc_port) ||
             !port_fits(q->own_ipc_port) || !port_fits(q->agent_port) || q->own_port == 0 ||
             q->log_id == 0 || q->log_first > q->log_next)
@@ -89,12 +152,14 @@ static enum bdfs_status introduce(struct blocks *b, const Bdfs__RegisterRequest 
 {
         Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
         Bdfs__RegisterNodeOp op = BDFS__REGISTER_NODE_OP__INIT;
+        uint8_t key[TOKEN_KEY_BYTES];
         enum bdfs_status rc = next_number(b, &op.number, err);
 
+        if (rc == BDFS_OK)
+                rc = cluster_node_key(b->config.secret, b->config.cluster, q->uuid, key, err);
         if (rc != BDFS_OK)
                 return rc;
-        op.uuid = q->uuid;
-        op.key = q->key;
+        op.uuid = q->uuid; /* and no key, which both sides can derive */
         record.time_ms = os_wall_ms();
         record.op_case = BDFS__JOURNAL_RECORD__OP_REGISTER_NODE;
         record.register_node = &op;
@@ -103,7 +168,7 @@ static enum bdfs_status introduce(struct blocks *b, const Bdfs__RegisterRequest 
                 return rc;
         log_info("datanode is new number=%" PRIu32 " uuid=%s ip=%s", op.number, q->uuid, q->ip);
         AUTO_LOCK(&b->lock);
-        return nodes_add(&b->nodes, op.number, q->uuid, q->key.data, ret, err);
+        return nodes_add(&b->nodes, op.number, q->uuid, key, ret, err);
 }
 
 static enum bdfs_status find_node(struct blocks *b, const Bdfs__RegisterRequest *q,
@@ -112,13 +177,7 @@ static enum bdfs_status find_node(struct blocks *b, const Bdfs__RegisterRequest 
         os_mutex_lock(&b->lock);
         *ret = nodes_find(&b->nodes, q->uuid);
         os_mutex_unlock(&b->lock);
-        if (*ret == NULL)
-                return introduce(b, q, ret, err);
-        if (CRYPTO_memcmp((*ret)->info.key, q->key.data, TOKEN_KEY_BYTES) != 0)
-                return bdfs_fail(err, BDFS_PERMISSION,
-                                 "datanode %s showed another key than when it registered first",
-                                 q->uuid);
-        return BDFS_OK;
+        return *ret == NULL ? introduce(b, q, ret, err) : BDFS_OK;
 }
 
 /* ---- what it must send ----------------------------------------------------------------------- */
@@ -293,16 +352,16 @@ enum bdfs_status blocks_register(struct blocks *b, const Bdfs__RegisterRequest *
 static enum bdfs_status load_one(struct blocks *b, struct replicas_txn *t,
                                  const struct node_row *row, struct bdfs_err *err)
 {
+        uint8_t key[TOKEN_KEY_BYTES];
         struct node_log log;
         struct node *n;
         enum bdfs_status rc = node_log_get(t, row->number, &log, err);
         AUTO_LOCK(&b->lock);
 
-        if (rc == BDFS_OK && row->key_n != TOKEN_KEY_BYTES)
-                rc = bdfs_fail(err, BDFS_FAILED, "the key of datanode %s has %" PRIu32 " bytes",
-                               row->uuid, row->key_n);
+        if (rc == BDFS_OK) /* rows of older clusters have a key, which is no longer used */
+                rc = cluster_node_key(b->config.secret, b->config.cluster, row->uuid, key, err);
         if (rc == BDFS_OK)
-                rc = nodes_add(&b->nodes, row->number, row->uuid, row->key, &n, err);
+                rc = nodes_add(&b->nodes, row->number, row->uuid, key, &n, err);
         if (rc == BDFS_OK) {
                 n->log = log;
                 n->info.replicas = log.replicas;

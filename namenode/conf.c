@@ -8,6 +8,8 @@ const struct conf_key namenode_conf_table[] = {
         {"tables", CONF_STRING(C, tables), "", 0, 400,
          "directory of tables and checkpoints when it is not the data directory"},
         {"cluster", CONF_STRING(C, cluster), NULL, 32, 32, "id of the cluster, 32 hex digits"},
+        {"secret", CONF_STRING(C, secret), "", 0, 4000,
+         "file of mode 0600 with the cluster's secret, the same for all of its daemons"},
         {"listen", CONF_STRING(C, listen), "127.0.0.1", 1, 45, "address of the listeners"},
         {"any_address", CONF_BOOL(C, any_address), "no", 0, 0,
          "allow a listen address that is not loopback, though frames are not encrypted"},

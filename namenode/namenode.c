@@ -84,6 +84,8 @@ static enum bdfs_status open_blocks(struct namenode *nn, struct bdfs_err *err)
                 .safe_mode_extension_ms = nn->conf->safe_mode_extension_ms,
         };
 
+        if (cluster_secret_load(config.secret, nn->conf->secret, err) != BDFS_OK)
+                return err->status;
         (void)snprintf(dir, sizeof(dir), "%s/replicas", nn->tables_dir);
         memcpy(config.cluster, nn->cluster, sizeof(config.cluster));
         return blocks_new(&nn->blocks, &config, err);

@@ -38,6 +38,7 @@ struct namenode_conf {
         bool hadoop_superuser;   /* the owner's uid is superuser there too */
         struct conf_list gateways; /* uids that may claim any name */
         char *supergroup;
+        char *secret;               /* file with the cluster's secret */
         int64_t replication, block_size, block_size_min;
         int64_t checkpoint_bytes;
         int64_t safe_mode_permille, safe_mode_extension_ms;

@@ -27,6 +27,21 @@ static void answer(struct rpc_call *call, enum bdfs_status rc, const ProtobufCMe
                 rpc_call_fail(call, err);
 }
 
+static void serve_challenge(void *context, struct rpc_call *call)
+{
+        Bdfs__ChallengeResponse response = BDFS__CHALLENGE_RESPONSE__INIT;
+        struct blocks_challenge_room room;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+
+        if (!is_datanode(call))
+                return;
+        rc = blocks_challenge(context, (const void *)call->request, &room, &response, &err);
+        if (rc != BDFS_OK)
+                log_warn("datanode refused: %s", err.text);
+        answer(call, rc, &response.base, &err);
+}
+
 static void serve_register(void *context, struct rpc_call *call)
 {
         const Bdfs__RegisterRequest *request = (const void *)call->request;
@@ -36,7 +51,9 @@ static void serve_register(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_register(context, request, &response, &err);
+        rc = blocks_prove(context, request, &err);
+        if (rc == BDFS_OK)
+                rc = blocks_register(context, request, &response, &err);
         if (rc != BDFS_OK)
                 log_warn("datanode refused ip=%s: %s", request->ip, err.text);
         answer(call, rc, &response.base, &err);
@@ -82,6 +99,7 @@ static void serve_full_report(void *context, struct rpc_call *call)
 static rpc_handler *handler_of(const struct method *m)
 {
         switch ((int)m->id) {
+        case METHOD_BDFS_DATANODE_challenge: return serve_challenge;
         case METHOD_BDFS_DATANODE_register: return serve_register;
         case METHOD_BDFS_DATANODE_heartbeat: return serve_heartbeat;
         case METHOD_BDFS_DATANODE_report: return serve_report;

@@ -183,6 +183,7 @@ enum protocol_id {
 
 /* The same for package bdfs. */
 #define METHOD_MAP_BDFS(X) \
+        X(BDFS_DATANODE, challenge, challenge, ANY) \
         X(BDFS_DATANODE, fullReport, full_report, ANY) \
         X(BDFS_DATANODE, heartbeat, heartbeat, ANY) \
         X(BDFS_DATANODE, register, register, ANY) \

@@ -155,6 +155,7 @@ static void try_names(const struct os_addr *to, const char *port, const char *ow
                       const char *self)
 {
         Hadoop__GetFileInfoRequestProto q = HADOOP__GET_FILE_INFO_REQUEST_PROTO__INIT;
+        Bdfs__ChallengeRequest challenge = BDFS__CHALLENGE_REQUEST__INIT;
         Bdfs__RegisterRequest reg = BDFS__REGISTER_REQUEST__INIT;
         const char *names[] = {owner, "root"};
         struct bdfs_err err = {0};
@@ -171,8 +172,12 @@ static void try_names(const struct os_addr *to, const char *port, const char *ow
         }
         reg.cluster.data = zeros;
         reg.cluster.len = 16;
-        reg.key.data = zeros;
-        reg.key.len = 32;
+        challenge.cluster = reg.cluster;
+        challenge.nonce = reg.cluster;
+        challenge.uuid = text;
+        (void)snprintf(what, sizeof(what), "%s: asking for a datanode's challenge", port);
+        attempt(what, !calls(to, self, METHOD_BDFS_DATANODE_challenge, &challenge.base, &err),
+                err.text);
         reg.digest.data = zeros;
         reg.digest.len = 16;
         reg.uuid = reg.ip = reg.host_name = reg.rack = reg.version = text;

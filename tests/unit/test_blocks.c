@@ -42,18 +42,95 @@ static void new_datanodes_get_numbers_and_keep_them(void **state)
         assert_int_equal(k->node[1].number, 1);
 }
 
-static void registration_with_another_key_is_refused(void **state)
+/* What a datanode that has @secret shows for a challenge. */
+struct shown {
+        uint8_t own[PROOF_NONCE_BYTES], nonce[PROOF_NONCE_BYTES], proof[PROOF_BYTES];
+};
+
+static void ask_challenge(struct shown *s, char *uuid)
 {
-        uint64_t from;
+        Bdfs__ChallengeRequest q = BDFS__CHALLENGE_REQUEST__INIT;
+        Bdfs__ChallengeResponse r = BDFS__CHALLENGE_RESPONSE__INIT;
+        struct proof_subject subject = {k->cluster, uuid, s->nonce, s->own};
+        struct blocks_challenge_room room;
+        uint8_t secret[CLUSTER_SECRET_BYTES];
+        struct bdfs_err err;
+
+        memset(secret, KIT_SECRET, sizeof(secret));
+        os_random(s->own, sizeof(s->own));
+        q.cluster = (ProtobufCBinaryData){16, k->cluster};
+        q.uuid = uuid;
+        q.nonce = (ProtobufCBinaryData){sizeof(s->own), s->own};
+        OK(blocks_challenge(k->b, &q, &room, &r, &err));
+        memcpy(s->nonce, r.nonce.data, sizeof(s->nonce));
+        OK(cluster_proof_check(secret, PROOF_NAMENODE, &subject, &r.proof, &err));
+        OK(cluster_proof(secret, PROOF_DATANODE, &subject, s->proof, &err));
+}
+
+static enum bdfs_status prove(struct shown *s, char *uuid)
+{
+        Bdfs__RegisterRequest q = BDFS__REGISTER_REQUEST__INIT;
+        struct bdfs_err err;
+
+        q.uuid = uuid;
+        q.has_nonce = q.has_proof = 1;
+        q.nonce = (ProtobufCBinaryData){sizeof(s->nonce), s->nonce};
+        q.proof = (ProtobufCBinaryData){sizeof(s->proof), s->proof};
+        return blocks_prove(k->b, &q, &err);
+}
+
+static void a_datanode_proves_that_it_has_the_secret_once(void **state)
+{
+        char uuid[] = "node-1", other[] = "node-2";
+        Bdfs__RegisterRequest none = BDFS__REGISTER_REQUEST__INIT;
+        struct shown first, second;
+        struct bdfs_err err;
 
         (void)state;
-        (void)kit_join(k, 1);
-        k->node[1].key[31] ^= 1;
-        (void)kit_register_from(k, 1, BDFS_PERMISSION, &from);
+        ask_challenge(&first, uuid);
+        ask_challenge(&second, uuid); /* both may be under way */
+        assert_int_equal(prove(&first, other), BDFS_PERMISSION);
+        OK(prove(&first, uuid));
+        assert_int_equal(prove(&first, uuid), BDFS_PERMISSION); /* shown again */
+        second.proof[31] ^= 1;
+        assert_int_equal(prove(&second, uuid), BDFS_PERMISSION);
+        second.proof[31] ^= 1;
+        assert_int_equal(prove(&second, uuid), BDFS_PERMISSION); /* one try each */
+        ask_challenge(&first, uuid);
         kit_restart(k, false);
-        (void)kit_register_from(k, 1, BDFS_PERMISSION, &from);
-        k->node[1].key[31] ^= 1;
-        assert_int_equal(kit_join(k, 1), KIT_NONE);
+        assert_int_equal(prove(&first, uuid), BDFS_PERMISSION); /* another run's nonce */
+        none.uuid = uuid;
+        assert_int_equal(blocks_prove(k->b, &none, &err), BDFS_PERMISSION);
+}
+
+static void challenges_that_nobody_answers_are_bounded(void **state)
+{
+        char uuid[] = "node-1", other[] = "node-2";
+        struct shown first, last;
+
+        (void)state;
+        ask_challenge(&first, uuid);
+        for (unsigned i = 0; i < 1000; i++)
+                ask_challenge(&last, other);
+        assert_int_equal(prove(&first, uuid), BDFS_PERMISSION); /* forgotten; it asks again */
+        OK(prove(&last, other));
+}
+
+static void a_row_of_an_older_cluster_brings_no_key(void **state)
+{
+        struct node_row row = {.number = 1, .key_n = TOKEN_KEY_BYTES};
+        struct store_txn *t = kit_write(k);
+        struct node_info info;
+        struct bdfs_err err;
+
+        (void)state;
+        (void)snprintf((char *)row.uuid, sizeof(row.uuid), "node-1");
+        memset(row.key, 0x77, sizeof(row.key));
+        OK(table_put_node(t, &row, &err));
+        kit_commit(t);
+        kit_restart(k, false);
+        assert_true(blocks_node(k->b, 1, &info));
+        assert_memory_equal(info.key, k->node[1].key, TOKEN_KEY_BYTES);
 }
 
 static void datanode_of_another_cluster_is_refused(void **state)
@@ -677,7 +754,9 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 T(new_datanodes_get_numbers_and_keep_them),
-                T(registration_with_another_key_is_refused),
+                T(a_datanode_proves_that_it_has_the_secret_once),
+                T(challenges_that_nobody_answers_are_bounded),
+                T(a_row_of_an_older_cluster_brings_no_key),
                 T(datanode_of_another_cluster_is_refused),
                 T(registration_that_makes_no_sense_is_refused),
                 T(datanode_with_replicas_sends_them_all_the_first_time),

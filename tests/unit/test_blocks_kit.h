@@ -158,6 +158,8 @@ static inline void kit_free_block(struct kit *k, uint64_t id)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+#define KIT_SECRET 0x5e /* every byte of it */
+
 static inline void kit_open_blocks(struct kit *k)
 {
         char dir[96];
@@ -169,6 +171,10 @@ static inline void kit_open_blocks(struct kit *k)
 
         (void)snprintf(dir, sizeof(dir), "%s/replicas", k->dir);
         memcpy(config.cluster, k->cluster, 16);
+        memset(config.secret, KIT_SECRET, sizeof(config.secret));
+        for (uint32_t i = 1; i <= KIT_NODES; i++)
+                OK(cluster_node_key(config.secret, k->cluster, k->node[i].uuid, k->node[i].key,
+                                    &err));
         OK(blocks_new(&k->b, &config, &err));
         k->b->clock_ms = kit_clock;
         k->b->nodes.started_ms = kit_now_ms;
@@ -215,7 +221,6 @@ static inline struct kit *kit_new(void)
                 (void)snprintf(n->uuid, sizeof(n->uuid), "node-%u", i);
                 (void)snprintf(n->ip, sizeof(n->ip), "10.0.0.%u", i);
                 (void)snprintf(n->rack, sizeof(n->rack), "/default");
-                memset(n->key, (int)i, sizeof(n->key));
                 n->log_id = 100 + i;
                 n->log_first = n->log_next = n->sent = 1;
                 n->remaining = 100 * GIB;
@@ -346,7 +351,6 @@ static inline Bdfs__RegisterResponse__Report kit_register_from(struct kit *k, ui
         replica_digest_encode(&n->digest, digest);
         q.cluster = (ProtobufCBinaryData){16, k->cluster};
         q.uuid = n->uuid;
-        q.key = (ProtobufCBinaryData){sizeof(n->key), n->key};
         q.ip = n->ip;
         q.host_name = n->ip;
         q.rack = n->rack;

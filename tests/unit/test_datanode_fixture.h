@@ -19,7 +19,7 @@
 #include "common/log.h"
 #include "datanode/datanode.h"
 #include "net/rpc_server.h"
-#include "net/token.h"
+#include "net/cluster_secret.h"
 #include "proto/bdfs_cluster.pb-c.h"
 #include "tests/unit/test_must.h"
 
@@ -52,12 +52,17 @@ struct fixture {
         Bdfs__Replica changes[CHANGES_ROOM];
         uint32_t changes_of[CHANGES_ROOM]; /* node numbers */
         size_t changes_n;
+        unsigned challenged, registered;
         bool deaf; /* reports are not answered in time */
 
         struct datanode_conf conf[NODES_MAX];
         char text[NODES_MAX][8][128];
         char *data_dirs[NODES_MAX][2];
         struct datanode *dn[NODES_MAX];
+        uint8_t cluster[CLUSTER_ID_BYTES], secret[CLUSTER_SECRET_BYTES];
+        uint8_t nonce[PROOF_NONCE_BYTES]; /* of the namenode; the same for everybody here */
+        uint8_t theirs[PROOF_NONCE_BYTES]; /* guarded by: lock; of who asked last */
+        char secret_path[80];
         uint64_t seed;
 };
 
@@ -84,14 +89,36 @@ static inline int64_t soon(void)
 
 /* ---- the namenode ------------------------------------------------------------------------- */
 
+static inline void fake_challenge(void *context, struct rpc_call *call)
+{
+        struct fixture *f = context;
+        const Bdfs__ChallengeRequest *q = (const void *)call->request;
+        Bdfs__ChallengeResponse r = BDFS__CHALLENGE_RESPONSE__INIT;
+        struct proof_subject subject = {f->cluster, q->uuid, f->nonce, q->nonce.data};
+        uint8_t proof[PROOF_BYTES];
+        struct bdfs_err err;
+
+        assert_int_equal(q->nonce.len, PROOF_NONCE_BYTES);
+        os_mutex_lock(&f->lock);
+        must(cluster_proof(f->secret, PROOF_NAMENODE, &subject, proof, &err), &err);
+        memcpy(f->theirs, q->nonce.data, sizeof(f->theirs));
+        f->challenged++;
+        os_mutex_unlock(&f->lock);
+        r.nonce = (ProtobufCBinaryData){sizeof(f->nonce), f->nonce};
+        r.proof = (ProtobufCBinaryData){sizeof(proof), proof};
+        rpc_call_reply(call, &r.base);
+}
+
 static inline void fake_register(void *context, struct rpc_call *call)
 {
         struct fixture *f = context;
         const Bdfs__RegisterRequest *q = (const void *)call->request;
         Bdfs__RegisterResponse r = BDFS__REGISTER_RESPONSE__INIT;
+        struct bdfs_err err;
         size_t i;
 
         os_mutex_lock(&f->lock);
+        f->registered++;
         for (i = 0; i < NODES_MAX && f->nodes[i].uuid[0] != '\0'; i++)
                 if (strcmp(f->nodes[i].uuid, q->uuid) == 0)
                         break;
@@ -99,7 +126,7 @@ static inline void fake_register(void *context, struct rpc_call *call)
                 struct fake_node *n = &f->nodes[i];
 
                 (void)snprintf(n->uuid, sizeof(n->uuid), "%s", q->uuid);
-                memcpy(n->key, q->key.data, sizeof(n->key));
+                must(cluster_node_key(f->secret, f->cluster, q->uuid, n->key, &err), &err);
                 n->own_port = q->own_port;
                 n->own_ipc_port = q->own_ipc_port;
                 n->hadoop_port = q->hadoop_port;
@@ -178,6 +205,7 @@ static inline void fake_full_report(void *context, struct rpc_call *call)
 static inline rpc_handler *fake_handler_of(const struct method *m)
 {
         switch ((int)m->id) {
+        case METHOD_BDFS_DATANODE_challenge: return fake_challenge;
         case METHOD_BDFS_DATANODE_register: return fake_register;
         case METHOD_BDFS_DATANODE_heartbeat: return fake_heartbeat;
         case METHOD_BDFS_DATANODE_report: return fake_report;
@@ -248,6 +276,7 @@ static inline void conf_init(struct fixture *f, unsigned i)
         f->data_dirs[i][0] = f->text[i][0];
         c->data = (struct conf_list){.n = 1, .items = f->data_dirs[i]};
         c->cluster = f->text[i][1];
+        c->secret = f->secret_path;
         c->namenodes = (struct conf_list){.n = 1, .items = f->namenodes};
         c->listen = f->text[i][2];
         c->host_name = f->text[i][5];
@@ -256,6 +285,23 @@ static inline void conf_init(struct fixture *f, unsigned i)
         c->socket_path = f->text[i][5];
         c->hadoop = true;
         c->transfers_max = 64;
+}
+
+static inline void make_secret(struct fixture *f)
+{
+        char text[CLUSTER_SECRET_FILE_BYTES + 1];
+        struct os_file *file;
+        struct bdfs_err err;
+
+        for (size_t i = 0; i < sizeof(f->cluster); i++)
+                f->cluster[i] = (uint8_t)i; /* CLUSTER */
+        (void)snprintf(f->secret_path, sizeof(f->secret_path), "%s/secret", f->dir);
+        cluster_secret_make(text);
+        must(os_file_open(&file, f->secret_path, OS_WRITE | OS_CREATE, &err), &err);
+        must(os_file_write(file, 0, text, strlen(text), &err), &err);
+        must(os_file_close(file, &err), &err);
+        must(cluster_secret_load(f->secret, f->secret_path, &err), &err);
+        os_random(f->nonce, sizeof(f->nonce));
 }
 
 static inline void node_start(struct fixture *f, unsigned i)
@@ -283,6 +329,7 @@ static inline struct fixture *fixture_start(unsigned nodes)
         os_mutex_init(&f->lock);
         (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_datanode.XXXXXX");
         assert_non_null(mkdtemp(f->dir));
+        make_secret(f);
         must(identity_new(&f->identity, os_own_uid(), NULL, 0, &err), &err);
         f->service = (struct rpc_service){.protocol = "bdfs.DatanodeService",
                                           .handler_of = fake_handler_of,

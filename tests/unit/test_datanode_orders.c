@@ -1,6 +1,8 @@
 /* Orders of the namenode, restarts, decay. */
 #include "test_datanode_client.h"
 
+#include <sys/stat.h>
+
 #include "net/rpc_client.h"
 #include "proto/hadoop_datanode.pb-c.h"
 
@@ -160,6 +162,59 @@ static void replicas_survive_a_restart(void **state)
         node_start(f, 0);
         wait_reported(f, 0, 71, BDFS__REPLICA_STATE__REPLICA_WAITING, NULL);
         free(data);
+}
+
+/* ---- whose orders ------------------------------------------------------------------------- */
+
+/* It has the port, even the right uid, but not the secret: it is told nothing and not obeyed. */
+static void a_namenode_without_the_secret_is_not_registered_with(void **state)
+{
+        struct fixture *f = *state;
+        int64_t deadline = soon();
+        unsigned registered, challenged;
+        struct bdfs_err err;
+
+        node_stop(f, 0);
+        os_mutex_lock(&f->lock);
+        f->secret[0] ^= 1;
+        registered = f->registered;
+        challenged = f->challenged;
+        os_mutex_unlock(&f->lock);
+        must(datanode_start(&f->dn[0], &f->conf[0], &err), &err);
+        for (bool again = false; !again;) { /* it asks more than once */
+                assert_true(os_mono_ms() < deadline);
+                os_sleep_ms(5);
+                os_mutex_lock(&f->lock);
+                again = f->challenged >= challenged + 2;
+                os_mutex_unlock(&f->lock);
+        }
+        os_mutex_lock(&f->lock);
+        assert_int_equal(f->registered, registered);
+        f->secret[0] ^= 1;
+        os_mutex_unlock(&f->lock);
+        assert_true(datanode_wait_registered(f->dn[0], soon()));
+}
+
+static void a_datanode_without_a_good_secret_says_what_to_do(void **state)
+{
+        struct fixture *f = *state;
+        char none[] = "", absent[100];
+        struct bdfs_err err;
+
+        node_stop(f, 0);
+        f->conf[0].secret = none;
+        assert_int_equal(datanode_start(&f->dn[0], &f->conf[0], &err), BDFS_INVALID);
+        assert_non_null(strstr(err.text, "cluster up"));
+        (void)snprintf(absent, sizeof(absent), "%s/absent", f->dir);
+        f->conf[0].secret = absent;
+        assert_int_equal(datanode_start(&f->dn[0], &f->conf[0], &err), BDFS_NOT_FOUND);
+        assert_non_null(strstr(err.text, "cluster up"));
+        f->conf[0].secret = f->secret_path;
+        assert_int_equal(chmod(f->secret_path, 0640), 0);
+        assert_int_equal(datanode_start(&f->dn[0], &f->conf[0], &err), BDFS_PERMISSION);
+        assert_non_null(strstr(err.text, "0640"));
+        assert_int_equal(chmod(f->secret_path, 0600), 0);
+        node_start(f, 0);
 }
 
 static void another_clusters_directory_is_refused(void **state)
@@ -348,6 +403,8 @@ int main(void)
                 T(3, a_replica_is_copied_to_other_nodes),
                 T(1, a_stopped_writer_leaves_what_verifies_and_a_seal_makes_it_final),
                 T(1, replicas_survive_a_restart),
+                T(1, a_namenode_without_the_secret_is_not_registered_with),
+                T(1, a_datanode_without_a_good_secret_says_what_to_do),
                 T(1, another_clusters_directory_is_refused),
                 T(1, decayed_bytes_are_noticed_reported_and_not_served),
                 T(1, decayed_bytes_go_with_their_checksums_and_are_looked_at_when_doubted),

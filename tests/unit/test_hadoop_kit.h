@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "datanode/datanode.h"
 #include "namenode/namenode.h"
+#include "net/cluster_secret.h"
 #include "proto/exception.h"
 #include "proto/hadoop_features.pb-c.h"
 #include "proto/hadoop_namenode.pb-c.h"
@@ -55,10 +56,11 @@ static inline void node_start(struct hadoop *h, unsigned i, const char *more)
         struct bdfs_err err;
 
         (void)snprintf(text, sizeof(text),
-                       "cluster = " HADOOP_CLUSTER "\ndata = %s/dn%u\nnamenodes = 127.0.0.1:%u\n"
+                       "cluster = " HADOOP_CLUSTER "\nsecret = %s/secret\ndata = %s/dn%u\n"
+                       "namenodes = 127.0.0.1:%u\n"
                        "own_port = 0\nhadoop = yes\nhadoop_port = 0\nipc_port = 0\n"
                        "hadoop_superuser = yes\nscrub_rate = 0\nspace_floor = 0\n%s",
-                       h->dir, i, namenode_port(h->nn, RPC_OWN), more);
+                       h->dir, h->dir, i, namenode_port(h->nn, RPC_OWN), more);
         must(conf_parse(datanode_conf_table, datanode_conf_table_n, "datanode", text, strlen(text),
                         &h->dn_conf[i], &err), &err);
         must(datanode_start(&h->dn[i], &h->dn_conf[i], &err), &err);
@@ -73,6 +75,19 @@ static inline void node_stop(struct hadoop *h, unsigned i)
         h->dn[i] = NULL;
 }
 
+static inline void hadoop_secret(const char *dir)
+{
+        char text[CLUSTER_SECRET_FILE_BYTES + 1], path[96];
+        struct os_file *f;
+        struct bdfs_err err;
+
+        (void)snprintf(path, sizeof(path), "%s/secret", dir);
+        cluster_secret_make(text);
+        must(os_file_open(&f, path, OS_WRITE | OS_CREATE, &err), &err);
+        must(os_file_write(f, 0, text, strlen(text), &err), &err);
+        must(os_file_close(f, &err), &err);
+}
+
 /* @more: lines for the first datanode's configuration. */
 static inline struct hadoop *hadoop_start(unsigned nodes, const char *more)
 {
@@ -85,9 +100,10 @@ static inline struct hadoop *hadoop_start(unsigned nodes, const char *more)
         assert_non_null(mkdtemp(h->dir));
         must(os_user_name(os_own_uid(), h->user, &err), &err);
         (void)snprintf(text, sizeof(text),
-                       "cluster = " HADOOP_CLUSTER "\ndata = %s/nn\nown_port = 0\nhadoop = yes\n"
-                       "hadoop_port = 0\nhadoop_superuser = yes\n",
-                       h->dir);
+                       "cluster = " HADOOP_CLUSTER "\nsecret = %s/secret\ndata = %s/nn\n"
+                       "own_port = 0\nhadoop = yes\nhadoop_port = 0\nhadoop_superuser = yes\n",
+                       h->dir, h->dir);
+        hadoop_secret(h->dir);
         for (unsigned i = 0; i <= nodes; i++) {
                 char data[80];
 

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "namenode/namenode.h"
 #include "namenode/namespace.h"
+#include "net/cluster_secret.h"
 #include "proto/replica_digest.h"
 #include "tests/unit/test_must.h"
 
@@ -54,11 +55,10 @@ static void join(uint32_t i)
         Bdfs__RegisterRequest q = BDFS__REGISTER_REQUEST__INIT;
         Bdfs__RegisterResponse r = BDFS__REGISTER_RESPONSE__INIT;
         Bdfs__StorageReport storage = BDFS__STORAGE_REPORT__INIT, *storages[] = {&storage};
-        uint8_t key[32], digest[16];
+        uint8_t digest[16];
         char uuid[16];
         struct bdfs_err err;
 
-        memset(key, (int)i, sizeof(key));
         replica_digest_encode(&n->digest, digest);
         (void)snprintf(uuid, sizeof(uuid), "node-%u", i);
         storage.uuid = uuid;
@@ -66,7 +66,6 @@ static void join(uint32_t i)
         storage.remaining = GIB;
         q.cluster = (ProtobufCBinaryData){16, w.nn->cluster};
         q.uuid = uuid;
-        q.key = (ProtobufCBinaryData){sizeof(key), key};
         q.ip = q.host_name = (char *)(uintptr_t)"127.0.0.1";
         q.rack = (char *)(uintptr_t)"/r";
         q.own_port = 9000 + i;
@@ -160,14 +159,28 @@ static void pass(int64_t ms)
 
 /* ---- the namenode --------------------------------------------------------------------------- */
 
+static void make_secret(void)
+{
+        char path[128], text[CLUSTER_SECRET_FILE_BYTES + 1];
+        struct os_file *f;
+        struct bdfs_err err;
+
+        (void)snprintf(path, sizeof(path), "%s/secret", w.dir);
+        cluster_secret_make(text);
+        must(os_file_open(&f, path, OS_WRITE | OS_CREATE, &err), &err);
+        must(os_file_write(f, 0, text, strlen(text), &err), &err);
+        must(os_file_close(f, &err), &err);
+}
+
 static void start(void)
 {
         char text[300];
         struct bdfs_err err;
 
         (void)snprintf(text, sizeof(text),
-                       "cluster = " CLUSTER "\ndata = %s\nown_port = 0\nlease_soft = 100ms\n"
-                       "lease_hard = 100ms\n", w.dir);
+                       "cluster = " CLUSTER "\nsecret = %s/secret\ndata = %s\nown_port = 0\n"
+                       "lease_soft = 100ms\nlease_hard = 100ms\n", w.dir, w.dir);
+        make_secret();
         must(conf_parse(namenode_conf_table, namenode_conf_table_n, "namenode", text, strlen(text),
                         &w.conf, &err), &err);
         must(namenode_start(&w.nn, &w.conf, &err), &err);

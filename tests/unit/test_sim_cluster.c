@@ -18,6 +18,7 @@
 
 #define DATANODES 3
 #define FILE_BYTES 300000
+#define SECRET "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 #define CLUSTER_ID "00112233445566778899aabbccddeeff"
 
 struct world {
@@ -61,11 +62,13 @@ static void run_namenode(void *arg)
         char text[400];
 
         (void)snprintf(text, sizeof(text),
-                       "cluster = " CLUSTER_ID "\ndata = /nn\ntables = %s\nown_port = 9000\n"
+                       "cluster = " CLUSTER_ID "\nsecret = /nn/secret\ndata = /nn\n"
+                       "tables = %s\nown_port = 9000\n"
                        "block_size_min = 64K\nblock_size = 128K\n",
                        w->tables);
         assert_int_equal(os_mkdir("/nn", 0700, &err), BDFS_OK);
         write_file("/nn/conf", text);
+        write_file("/nn/secret", SECRET);
         if (conf_load(namenode_conf_table, namenode_conf_table_n, "/nn/conf", &w->nn_conf, &err) !=
                     BDFS_OK ||
             namenode_start(&nn, &w->nn_conf, &err) != BDFS_OK)
@@ -93,11 +96,13 @@ static void run_datanode(void *arg)
         char text[400];
 
         (void)snprintf(text, sizeof(text),
-                       "cluster = " CLUSTER_ID "\ndata = /dn\nnamenodes = 127.0.0.1:9000\n"
+                       "cluster = " CLUSTER_ID "\nsecret = /dn/secret\ndata = /dn\n"
+                       "namenodes = 127.0.0.1:9000\n"
                        "own_port = %u\nown_ipc_port = %u\nscrub_rate = 0\n",
                        9010 + 10 * a->i, 9014 + 10 * a->i);
         assert_int_equal(os_mkdir("/dn", 0700, &err), BDFS_OK);
         write_file("/dn.conf", text);
+        write_file("/dn/secret", SECRET);
         if (conf_load(datanode_conf_table, datanode_conf_table_n, "/dn.conf", conf, &err) !=
                     BDFS_OK ||
             datanode_start(&dn, conf, &err) != BDFS_OK)
