@@ -9,6 +9,8 @@
 #include "common/limits.h"
 #include "common/os.h"
 
+#define SETTINGS_VERSION 1 /* raised when an older program would do harm with what stands there */
+
 void cluster_default_settings(struct cluster_settings *s)
 {
         *s = (struct cluster_settings){
@@ -50,8 +52,9 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
-        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:o}", "version", 1,
-                      "cluster", s->cluster, "datanodes", (int)s->datanodes, "replication",
+        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:o}", "version",
+                      SETTINGS_VERSION, "cluster", s->cluster, "datanodes", (int)s->datanodes,
+                      "replication",
                       (int)s->replication, "block_size", (json_int_t)s->block_size,
                       "min_block_size", (json_int_t)s->min_block_size, "checkpoint_bytes",
                       (json_int_t)s->checkpoint_bytes, "grace_s", (json_int_t)s->grace_s,
@@ -68,7 +71,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
 {
         char path[PATH_MAX];
         const char *cluster;
-        json_int_t block, min_block, checkpoint, grace;
+        json_int_t block, min_block, checkpoint, grace, version;
         int datanodes, replication, port, any = 0, hadoop, agents;
         json_error_t why;
         json_t *j, *racks;
@@ -81,6 +84,13 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         j = json_load_file(path, 0, &why);
         if (j == NULL)
                 return bdfs_fail(err, BDFS_CORRUPT, "%s line %d: %s", path, why.line, why.text);
+        version = json_integer_value(json_object_get(j, "version"));
+        if (version > SETTINGS_VERSION) {
+                json_decref(j);
+                return bdfs_fail(err, BDFS_NEWER, "%s has version %lld; this program knows up to "
+                                 "%d: use a newer bdfs", path, (long long)version,
+                                 SETTINGS_VERSION);
+        }
         cluster_default_settings(s);
         grace = (json_int_t)s->grace_s;
         ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s:o}",

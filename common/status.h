@@ -49,7 +49,8 @@ extern "C" {
         X(USAGE,             33, EINVAL,        2, "wrong usage")                              \
         X(PARTIAL,           34, EIO,           9, "partly done")                              \
         X(CLOSED,            35, EPIPE,         6, "peer closed the connection")               \
-        X(REPLACED,          36, ESTALE,        6, "file was deleted or replaced")
+        X(REPLACED,          36, ESTALE,        6, "file was deleted or replaced")             \
+        X(NEWER,             37, EIO,           1, "written by a newer version of bdfs")
 
 enum bdfs_status {
 #define X(name, wire, eno, exit_code, text) BDFS_##name = (wire),

@@ -64,8 +64,8 @@ static enum bdfs_status load_one(void *arg, uint64_t block, struct bdfs_err *err
                 return BDFS_OK;
         }
         rc = replica_open(&r, path, &id, err);
-        if (rc == BDFS_NO_MEMORY)
-                return rc;
+        if (rc == BDFS_NO_MEMORY || rc == BDFS_NEWER)
+                return rc; /* what a newer program wrote is not corrupt: it is not touched */
         if (rc == BDFS_OK) {
                 e.state = (uint8_t)state_at_start(l->ds->volumes[l->volume], r, &view, err);
                 e.stamp = view.stamp;

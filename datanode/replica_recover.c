@@ -30,8 +30,11 @@ static enum bdfs_status read_pages(struct prefix *p, struct bdfs_err *err)
 
                 if (rc != BDFS_OK)
                         return rc;
-                p->valid[i] = got == sizeof(p->page) &&
-                              replica_state_decode(p->page, &p->state[i], NULL) == BDFS_OK &&
+                if (got == sizeof(p->page))
+                        rc = replica_state_decode(p->page, &p->state[i], err);
+                if (rc == BDFS_NEWER)
+                        return rc;
+                p->valid[i] = got == sizeof(p->page) && rc == BDFS_OK &&
                               p->state[i].block == p->replica->block;
         }
         return BDFS_OK;

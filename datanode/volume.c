@@ -189,10 +189,27 @@ static bool version_value(const char *text, const char *key, char *to, size_t ro
         return false;
 }
 
+/* The layout is the highest version of a state page that may lie here. */
+static enum bdfs_status check_layout(const struct volume *v, const char *text,
+                                     struct bdfs_err *err)
+{
+        char *end;
+        unsigned long layout = strtoul(text, &end, 10);
+
+        if (end == text || *end != '\0' || layout == 0)
+                return bdfs_fail(err, BDFS_INVALID, "%s/VERSION: \"%s\" is no layout", v->dir,
+                                 text);
+        if (layout > REPLICA_VERSION)
+                return bdfs_fail(err, BDFS_NEWER, "%s has layout %lu; this program knows up to %u: "
+                                 "use a newer bdfs-datanode", v->dir, layout, REPLICA_VERSION);
+        return BDFS_OK;
+}
+
 static enum bdfs_status check_version(struct volume *v, const char *text,
                                       struct volume_identity *id, struct bdfs_err *err)
 {
         char layout[8], cluster[64], uuid[VOLUME_UUID_BYTES], ours[2 * REPLICA_CLUSTER_BYTES + 1];
+        enum bdfs_status rc;
 
         if (!version_value(text, "layout", layout, sizeof(layout)) ||
             !version_value(text, "cluster", cluster, sizeof(cluster)) ||
@@ -201,9 +218,9 @@ static enum bdfs_status check_version(struct volume *v, const char *text,
                 return bdfs_fail(err, BDFS_INVALID, "%s/VERSION lacks layout, cluster, uuid or "
                                  "volume", v->dir);
         hex(id->cluster, sizeof(id->cluster), ours);
-        if (strcmp(layout, "1") != 0)
-                return bdfs_fail(err, BDFS_INVALID, "%s has layout %s, this program knows 1",
-                                 v->dir, layout);
+        rc = check_layout(v, layout, err);
+        if (rc != BDFS_OK)
+                return rc;
         if (strcmp(cluster, ours) != 0)
                 return bdfs_fail(err, BDFS_INVALID, "%s belongs to cluster %s, not to %s", v->dir,
                                  cluster, ours);

@@ -112,8 +112,8 @@ static enum bdfs_status set_caller(struct apply *a, struct bdfs_err *err)
 
 enum bdfs_status apply_fatal(enum bdfs_status rc, const char *what, struct bdfs_err *err)
 {
-        if (rc == BDFS_OK || rc == BDFS_CORRUPT || rc == BDFS_IO || rc == BDFS_NO_SPACE ||
-            rc == BDFS_NO_MEMORY)
+        if (rc == BDFS_OK || rc == BDFS_CORRUPT || rc == BDFS_NEWER || rc == BDFS_IO ||
+            rc == BDFS_NO_SPACE || rc == BDFS_NO_MEMORY)
                 return rc;
         (void)bdfs_wrap(err, "%s stopped half-way", what);
         err->status = rc == BDFS_LIMIT ? BDFS_NO_MEMORY : BDFS_CORRUPT; /* a full transaction */

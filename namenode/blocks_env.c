@@ -294,6 +294,8 @@ enum bdfs_status blocks_env_open(struct blocks_env **ret, const char *dir,
         struct store_config config = {.dir = dir,
                                       .tables = replicas_tables,
                                       .tables_n = REPLICAS_TABLES,
+                                      .versions = replicas_versions,
+                                      .soft = true,
                                       .map_bytes = MAP_BYTES};
         struct blocks_env *e = env_new(cluster);
         bool fresh, ours = false;

@@ -19,6 +19,7 @@
 #define NAME_BYTES 64
 #define SHA256_BYTES 32
 #define OK_BYTES_MAX 256
+#define OK_VERSION 1 /* of .ok files; one without a line that says it has version 1 */
 
 static void name_of(char ret[NAME_BYTES], uint64_t index, const char *rest)
 {
@@ -220,19 +221,35 @@ enum bdfs_status checkpoint_prune(const char *dir, struct bdfs_err *err)
 
 /* ---- restoring ------------------------------------------------------------------------------ */
 
+/* NEWER when the text of an .ok file says that a later program made this checkpoint. */
+static enum bdfs_status check_version(const char *text, const char *path, struct bdfs_err *err)
+{
+        const char *line = strstr(text, "version=");
+        unsigned version = OK_VERSION;
+
+        if (line != NULL && (line == text || line[-1] == '\n') &&
+            sscanf(line, "version=%u\n", &version) == 1 && version > OK_VERSION)
+                return bdfs_fail(err, BDFS_NEWER, "%s has version %u; this program knows up to %u: "
+                                 "use a newer bdfs-namenode", path, version, OK_VERSION);
+        return BDFS_OK;
+}
+
 enum bdfs_status checkpoint_restore(const char *dir, uint64_t index, struct store *s,
                                     struct bdfs_err *err)
 {
-        char name[NAME_BYTES], path[STORE_PATH_BYTES], found[OK_BYTES_MAX], want[OK_BYTES_MAX];
+        char name[NAME_BYTES], path[STORE_PATH_BYTES], found[OK_BYTES_MAX + 1], want[OK_BYTES_MAX];
         size_t n;
         enum bdfs_status rc;
 
         name_of(name, index, ".ok");
-        rc = store_file_get(dir, name, found, sizeof(found), &n, err);
+        rc = store_file_get(dir, name, found, sizeof(found) - 1, &n, err);
         if (rc != BDFS_OK)
                 return rc;
+        found[n] = '\0';
         name_of(name, index, "");
         rc = store_file_path(path, dir, name, err);
+        if (rc == BDFS_OK)
+                rc = check_version(found, path, err);
         if (rc == BDFS_OK)
                 rc = ok_text(path, want, err);
         if (rc != BDFS_OK)

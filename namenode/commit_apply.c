@@ -71,6 +71,6 @@ enum bdfs_status commit_apply(struct commit *c, struct store_txn *t,
 
 bool commit_status_aborts(enum bdfs_status status)
 {
-        return status == BDFS_CORRUPT || status == BDFS_IO || status == BDFS_NO_SPACE ||
-               status == BDFS_NO_MEMORY;
+        return status == BDFS_CORRUPT || status == BDFS_NEWER || status == BDFS_IO ||
+               status == BDFS_NO_SPACE || status == BDFS_NO_MEMORY;
 }

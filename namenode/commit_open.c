@@ -11,10 +11,37 @@
 #include "common/log.h"
 #include "namenode/checkpoint.h"
 #include "namenode/commit_internal.h"
+#include "namenode/tables.h"
+#include "proto/message.h"
 
 #include <string.h>
 
 #define REPLAY_RECORDS 1000 /* per transaction */
+
+/* ---- versions ------------------------------------------------------------------------------- */
+
+/* From the first row that this program writes on, an older one must refuse these tables. */
+static enum bdfs_status claim(struct commit *c, struct bdfs_err *err)
+{
+        struct store_txn *t;
+        bool ours;
+        enum bdfs_status rc = store_begin_read(c->config.store, &t, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        rc = table_versions_are_ours(t, &ours, err);
+        store_abort(t);
+        if (rc != BDFS_OK || ours)
+                return rc;
+        rc = store_begin_write(c->config.store, &t, err);
+        if (rc != BDFS_OK)
+                return rc;
+        rc = table_put_versions(t, err);
+        if (rc == BDFS_OK)
+                return store_commit(t, err);
+        store_abort(t);
+        return rc;
+}
 
 /* ---- replay --------------------------------------------------------------------------------- */
 
@@ -58,6 +85,20 @@ static enum bdfs_status replay_apply(struct replay *p, const Bdfs__JournalRecord
         return commit_status_aborts(rc) ? rc : (err->status = BDFS_CORRUPT);
 }
 
+/* A part that this program does not know changes what the record means: leaving it out would give
+ * other tables than the program that wrote it has. */
+static enum bdfs_status replay_known(const Bdfs__JournalRecord *record, struct bdfs_err *err)
+{
+        uint32_t tag;
+        const ProtobufCMessage *where = message_unknown(&record->base, &tag);
+
+        if (where == NULL)
+                return BDFS_OK;
+        return bdfs_fail(err, BDFS_NEWER, "journal record %" PRIu64 " has field %" PRIu32 " of %s, "
+                         "which this program does not know: use a newer bdfs-namenode",
+                         record->index, tag, where->descriptor->short_name);
+}
+
 static enum bdfs_status replay_one(void *arg, const struct journal_record *r, struct bdfs_err *err)
 {
         struct replay *p = arg;
@@ -67,6 +108,8 @@ static enum bdfs_status replay_one(void *arg, const struct journal_record *r, st
         if (record == NULL || record->index != r->index || r->index != p->c->index + 1)
                 rc = bdfs_fail(err, BDFS_CORRUPT, "journal record %" PRIu64 " does not parse",
                                r->index);
+        else
+                rc = replay_known(record, err);
         if (rc == BDFS_OK && p->txn == NULL) {
                 apply_batch_reset(p->c->batch);
                 rc = store_begin_write(p->c->config.store, &p->txn, err);
@@ -84,10 +127,10 @@ static enum bdfs_status replay(struct commit *c, struct bdfs_err *err)
 {
         struct replay p = {.c = c};
         int64_t start_ms = os_mono_ms();
-        enum bdfs_status rc;
+        enum bdfs_status rc = claim(c, err);
 
-        if (c->index == journal_last(c->config.journal))
-                return BDFS_OK;
+        if (rc != BDFS_OK || c->index == journal_last(c->config.journal))
+                return rc;
         rc = journal_read(c->config.journal, c->index + 1, replay_one, &p, err);
         if (rc == BDFS_OK)
                 rc = replay_commit(&p, err);
@@ -130,7 +173,8 @@ static enum bdfs_status joins(const struct commit *c, uint64_t index, struct bdf
         return BDFS_OK;
 }
 
-/* Index and time of the tables as they are; 0 when they are empty. */
+/* Index and time of the tables as they are; 0 when they are empty. NEWER when they are another
+ * program's: the start is refused and nothing is thrown away. */
 static enum bdfs_status load(struct commit *c, struct bdfs_err *err)
 {
         struct commit_applied applied = {.index = 0};
@@ -139,7 +183,9 @@ static enum bdfs_status load(struct commit *c, struct bdfs_err *err)
 
         if (rc != BDFS_OK)
                 return rc;
-        rc = commit_applied_get(t, &applied, err);
+        rc = table_check_versions(t, err);
+        if (rc == BDFS_OK)
+                rc = commit_applied_get(t, &applied, err);
         store_abort(t);
         if (rc != BDFS_OK && rc != BDFS_NOT_FOUND)
                 return rc;
@@ -188,7 +234,8 @@ static enum bdfs_status from_nothing(struct commit *c, struct bdfs_err *err)
         return rc == BDFS_OK ? replay(c, err) : rc;
 }
 
-/* Is this failure one that another source may not have? */
+/* Is this failure one that another source may not have? NEWER is none: an older source would give
+ * less than was acknowledged. */
 static bool try_next(enum bdfs_status rc)
 {
         return rc == BDFS_CORRUPT || rc == BDFS_NOT_FOUND;

@@ -38,9 +38,11 @@ enum bdfs_status journal_header_decode(const uint8_t *from, size_t n, struct jou
         if (get_u32be(from + HEADER_CRC_AT) != crc32c(0, from, HEADER_CRC_AT))
                 return bdfs_fail(err, BDFS_CORRUPT, "header: checksum is wrong");
         version = get_u32be(from + 8);
-        if (version != JOURNAL_VERSION)
-                return bdfs_fail(err, BDFS_UNSUPPORTED, "header: version %u, this program knows %u",
-                                 version, JOURNAL_VERSION);
+        if (version > JOURNAL_VERSION)
+                return bdfs_fail(err, BDFS_NEWER, "its version is %u; this program knows up to %u: "
+                                 "use a newer bdfs-namenode", version, JOURNAL_VERSION);
+        if (version == 0)
+                return bdfs_fail(err, BDFS_CORRUPT, "header: no version");
         ret->first = get_u64be(from + 12);
         memcpy(ret->cluster, from + 20, sizeof(ret->cluster));
         ret->salt = get_u64be(from + 36);

@@ -34,7 +34,8 @@ struct journal_header {
 };
 
 void journal_header_encode(uint8_t to[JOURNAL_HEADER_BYTES], const struct journal_header *h);
-/* CORRUPT (what is wrong) or UNSUPPORTED (a later version). */
+/* CORRUPT (what is wrong) or NEWER. Whatever a later version changes, magic, version and checksum
+ * stay where they are. */
 enum bdfs_status journal_header_decode(const uint8_t *from, size_t n, struct journal_header *ret,
                                        struct bdfs_err *err) BDFS_MUST_CHECK;
 

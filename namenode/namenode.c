@@ -63,7 +63,8 @@ static enum bdfs_status open_storage(struct namenode *nn, struct bdfs_err *err)
 {
         char dir[512], tables[512];
         struct store_config config = {.dir = tables, .tables = table_names,
-                                      .tables_n = TABLE_COUNT, .map_bytes = MAP_BYTES};
+                                      .tables_n = TABLE_COUNT, .versions = table_versions,
+                                      .map_bytes = MAP_BYTES};
 
         (void)snprintf(dir, sizeof(dir), "%s/journal", nn->conf->data);
         (void)snprintf(tables, sizeof(tables), "%s/tables", nn->tables_dir);

@@ -28,6 +28,12 @@ const char *const replicas_tables[REPLICAS_TABLES] = {
 #undef X
 };
 
+const uint8_t replicas_versions[REPLICAS_TABLES] = {
+        [REPLICAS_META] = ROW_VERSION,
+        [REPLICAS_REPLICA] = ROW_TOLD,
+        [REPLICAS_BY_NODE ... REPLICAS_TABLES - 1] = ROW_VERSION,
+};
+
 /* ---- keys and values ------------------------------------------------------------------------- */
 
 static void key_block_node(uint8_t to[PAIR_KEY_BYTES], uint64_t block, uint32_t node)

@@ -52,6 +52,7 @@ struct replicas_txn {
 };
 
 extern const char *const replicas_tables[REPLICAS_TABLES]; /* for store_open() */
+extern const uint8_t replicas_versions[REPLICAS_TABLES];   /* the highest of each table's rows */
 
 /* Called at the begin of a transaction, and before a commit. */
 enum bdfs_status replicas_load(struct replicas_txn *t, struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -8,13 +8,17 @@
  * without LMDB's own syncs (DESIGN D3): beside it lie the kernel's boot id and a clean mark, and
  * store_open() says whether what is there may be trusted; if not it starts empty.
  *
+ * A row's first byte may be a version (store_config.versions): a row of a later one is NEWER at
+ * every read, so that nobody takes for damage what a newer program wrote, and nobody misreads it.
+ *
  * LMDB's files and those beside them are outside the os seam: true files in the simulator too.
  *
  * Owner:   the caller; values returned by store_get() and cursors point into the map and live
  *          until the transaction ends or writes. The same bytes may be passed to store_put().
  * Threads: any number of read transactions, each used by one thread at a time; one write
  *          transaction at a time, under a seam mutex inside: the thread that began it ends it.
- * Errors:  NOT_FOUND; CORRUPT (checksum); NO_SPACE (map or disk full); LIMIT (too many readers);
+ * Errors:  NOT_FOUND; CORRUPT (checksum, version 0); NEWER; NO_SPACE (map or disk full); LIMIT (too
+ *          many readers);
  *          IO. After IO in a write transaction, or any failure of store_commit(), the process must
  *          end (rule P1): the caller sees to it. NO_SPACE of store_begin_write() changed nothing.
  */
@@ -35,6 +39,9 @@ struct store_config {
         const char *dir;              /* a true directory, made if missing */
         const char *const *tables;    /* names; a table is its index; must outlive the store */
         size_t tables_n;
+        const uint8_t *versions;      /* the highest known of each table's rows; NULL: no versions.
+                                       * Must outlive the store */
+        bool soft;                    /* what cannot be read can be made anew: NEWER is CORRUPT */
         uint64_t map_bytes;           /* address space; the file grows as needed */
 };
 

@@ -40,7 +40,8 @@ struct store_txn {
 enum bdfs_status store_fail(const struct store *s, int rc, const char *what, struct bdfs_err *err);
 /* The order of LMDB's own comparison, which is slow for the number that keys begin with. */
 int store_compare(const MDB_val *a, const MDB_val *b);
-/* CORRUPT unless the value ends in the checksum of key and value; cuts it off. */
+/* CORRUPT unless the value ends in the checksum of key and value; cuts it off. NEWER when its
+ * version is. */
 enum bdfs_status store_check(const struct store *s, unsigned table, const MDB_val *key,
                              MDB_val *value, struct bdfs_err *err);
 /* After store_doubt(): what is there now is good. */

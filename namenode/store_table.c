@@ -59,6 +59,31 @@ int store_compare(const MDB_val *a, const MDB_val *b)
         return a->mv_size == b->mv_size ? 0 : a->mv_size < b->mv_size ? -1 : 1;
 }
 
+/* Is the row one that this program may write, since it can read it? */
+static bool is_known(const struct store *s, unsigned table, const void *value, size_t n)
+{
+        const uint8_t *version = value;
+
+        return s->config.versions == NULL ||
+               (n > 0 && *version > 0 && *version <= s->config.versions[table]);
+}
+
+static enum bdfs_status check_version(const struct store *s, unsigned table, const MDB_val *value,
+                                      struct bdfs_err *err)
+{
+        const char *name = s->config.tables[table];
+        unsigned version = value->mv_size > 0 ? *(const uint8_t *)value->mv_data : 0;
+
+        if (is_known(s, table, value->mv_data, value->mv_size))
+                return BDFS_OK;
+        if (version == 0)
+                return bdfs_fail(err, BDFS_CORRUPT, "%s: table %s has a row without a version",
+                                 s->dir, name);
+        return bdfs_fail(err, s->config.soft ? BDFS_CORRUPT : BDFS_NEWER,
+                         "%s: table %s has a row of version %u; this program knows up to %u: use a "
+                         "newer bdfs-namenode", s->dir, name, version, s->config.versions[table]);
+}
+
 enum bdfs_status store_check(const struct store *s, unsigned table, const MDB_val *key,
                              MDB_val *value, struct bdfs_err *err)
 {
@@ -72,7 +97,7 @@ enum bdfs_status store_check(const struct store *s, unsigned table, const MDB_va
         if (crc != get_u32be((const uint8_t *)value->mv_data + n))
                 return corrupt(s, table, key, err);
         value->mv_size = n;
-        return BDFS_OK;
+        return check_version(s, table, value, err);
 }
 
 enum bdfs_status store_get(struct store_txn *t, unsigned table, const void *key, size_t key_n,
@@ -109,6 +134,7 @@ enum bdfs_status store_put(struct store_txn *t, unsigned table, const void *key,
         int mdb;
 
         BDFS_ASSERT(t->write);
+        BDFS_ASSERT(is_known(s, table, value, n));
         if (rc != BDFS_OK)
                 return rc;
         buf_reset(b); /* key and value may point into pages that the put moves */

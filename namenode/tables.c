@@ -31,6 +31,35 @@ const char *const table_names[TABLE_COUNT] = {
         [TABLE_FREED] = "freed",
 };
 
+const uint8_t table_versions[TABLE_COUNT] = {
+        [TABLE_META] = 1,
+        [TABLE_INODE] = 1,
+        [TABLE_ENTRY] = 1,
+        [TABLE_LINK] = 1,
+        [TABLE_EXTENT] = 1,
+        [TABLE_BLOCK] = 2,
+        [TABLE_BLOCK_REF] = 1,
+        [TABLE_XATTR] = 1,
+        [TABLE_ACL] = 1,
+        [TABLE_TOTAL] = 1,
+        [TABLE_CLASS] = 1,
+        [TABLE_LEASE] = 1,
+        [TABLE_HOLDER] = 1,
+        [TABLE_OPEN] = 1,
+        [TABLE_RETRY] = 1,
+        [TABLE_RETRY_ORDER] = 1,
+        [TABLE_NAME] = 1,
+        [TABLE_DOOMED] = 1,
+        [TABLE_NODE] = 1,
+        [TABLE_TARGET] = 1,
+        [TABLE_ZONE] = 1,
+        [TABLE_KEY] = 1,
+        [TABLE_QUOTA] = 1,
+        [TABLE_SNAPSHOT] = 1,
+        [TABLE_RETIRED] = 1,
+        [TABLE_FREED] = 1,
+};
+
 static_assert(TABLE_COUNT <= STORE_TABLES_MAX, "every table fits the store");
 static_assert(1 + 1 + 4 * 3 + 2 + 4 + 8 * 3 + 2 + NAME_BYTES_MAX + 8 * 5 + 8 + 1 +
                       MACHINE_BYTES_MAX <= INODE_ROW_BYTES_MAX,

@@ -2,7 +2,8 @@
  * tables.h - the namespace's tables and their rows: keys, values, encoders, decoders.
  *
  * Integers in keys are big endian, so that order is numeric. Every value begins with a version
- * byte. Decoders check everything (rows are an edge: bad bytes are CORRUPT).
+ * byte; the store refuses those beyond table_versions (NEWER), so that decoders see only versions
+ * that they know. They check everything else (rows are an edge: bad bytes are CORRUPT).
  *
  * Owner:   rows are the caller's structs and hold no memory, except where a pointer into the map is
  *          said to live as long as the transaction (and, in a write transaction, until it writes).
@@ -16,7 +17,7 @@
 #include "common/limits.h"
 #include "namenode/store.h"
 
-#define TABLE_ROW_VERSION 1
+#define TABLE_ROW_VERSION 1 /* the first of every row, and the only one of most */
 
 #define INODE_ROOT 16385ULL
 #define BLOCK_FIRST 1073741825ULL
@@ -57,6 +58,9 @@ enum table {
         TABLE_COUNT
 };
 extern const char *const table_names[TABLE_COUNT];
+/* The highest version of a row that this program reads and writes. A table whose rows get a new one
+ * raises its number; decoders go on reading the old ones (docs/formats.md, "Versions"). */
+extern const uint8_t table_versions[TABLE_COUNT];
 
 /* ---- inodes and names ----------------------------------------------------------------------- */
 
@@ -335,3 +339,13 @@ enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struc
         BDFS_MUST_CHECK; /* NOT_FOUND: not formatted */
 enum bdfs_status table_put_format(struct store_txn *t, const struct format *row,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+
+/* What the tables may hold, by a program that has written to them: the highest version of each
+ * table's rows. NEWER when that is more than this program knows; a row that is not there (from
+ * before there was one) is fine. */
+enum bdfs_status table_check_versions(struct store_txn *t, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* In a write transaction, before the first row of this program; after table_check_versions(). */
+enum bdfs_status table_put_versions(struct store_txn *t, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Does the row say what table_put_versions() would write? */
+enum bdfs_status table_versions_are_ours(struct store_txn *t, bool *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;

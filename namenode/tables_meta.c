@@ -293,3 +293,90 @@ enum bdfs_status table_put_format(struct store_txn *t, const struct format *row,
         return store_put(t, TABLE_META, format_key, sizeof(format_key) - 1, value,
                          (size_t)(r.at - value), err);
 }
+
+/* ---- versions ------------------------------------------------------------------------------- */
+
+static const char versions_key[] = "versions";
+
+enum { VERSIONS_NAME_BYTES_MAX = 31, VERSIONS_BYTES_MAX = 2 + TABLE_COUNT * (1 + 31 + 1) };
+
+/* Names, not numbers: what a table's number is may differ between programs. */
+static size_t versions_encode(uint8_t to[VERSIONS_BYTES_MAX])
+{
+        struct row r = {.at = to};
+
+        row_u8(&r, TABLE_ROW_VERSION);
+        row_u8(&r, TABLE_COUNT);
+        for (unsigned i = 0; i < TABLE_COUNT; i++) {
+                size_t n = strlen(table_names[i]);
+
+                BDFS_ASSERT(n <= VERSIONS_NAME_BYTES_MAX);
+                row_u8(&r, (uint8_t)n);
+                row_bytes(&r, table_names[i], n);
+                row_u8(&r, table_versions[i]);
+        }
+        return (size_t)(r.at - to);
+}
+
+static enum bdfs_status check_table(const char *name, uint8_t version, struct bdfs_err *err)
+{
+        for (unsigned i = 0; i < TABLE_COUNT; i++) {
+                if (strcmp(table_names[i], name) != 0)
+                        continue;
+                if (version <= table_versions[i])
+                        return BDFS_OK;
+                return bdfs_fail(err, BDFS_NEWER,
+                                 "table %s may have rows of version %u; this program knows up to "
+                                 "%u: use a newer bdfs-namenode", name, version,
+                                 table_versions[i]);
+        }
+        return bdfs_fail(err, BDFS_NEWER, "there is a table %s, which this program does not know: "
+                         "use a newer bdfs-namenode", name);
+}
+
+enum bdfs_status table_check_versions(struct store_txn *t, struct bdfs_err *err)
+{
+        const uint8_t *value, *name;
+        char text[VERSIONS_NAME_BYTES_MAX + 1];
+        struct rd r;
+        size_t n;
+        enum bdfs_status rc = store_get(t, TABLE_META, versions_key, sizeof(versions_key) - 1,
+                                        &value, &n, err);
+
+        if (rc != BDFS_OK)
+                return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
+        r = row_rd(value, n);
+        for (unsigned left = rd_u8(&r); left > 0; left--) {
+                uint8_t name_n = rd_u8(&r);
+
+                name = rd_bytes(&r, name_n);
+                if (name == NULL || name_n == 0 || name_n > VERSIONS_NAME_BYTES_MAX)
+                        return row_corrupt(TABLE_META, err);
+                memcpy(text, name, name_n);
+                text[name_n] = '\0';
+                rc = check_table(text, rd_u8(&r), err);
+                if (rc != BDFS_OK)
+                        return rc;
+        }
+        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+}
+
+enum bdfs_status table_versions_are_ours(struct store_txn *t, bool *ret, struct bdfs_err *err)
+{
+        uint8_t ours[VERSIONS_BYTES_MAX];
+        const uint8_t *value;
+        size_t n, ours_n = versions_encode(ours);
+        enum bdfs_status rc = store_get(t, TABLE_META, versions_key, sizeof(versions_key) - 1,
+                                        &value, &n, err);
+
+        *ret = rc == BDFS_OK && n == ours_n && memcmp(value, ours, n) == 0;
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
+}
+
+enum bdfs_status table_put_versions(struct store_txn *t, struct bdfs_err *err)
+{
+        uint8_t ours[VERSIONS_BYTES_MAX];
+
+        return store_put(t, TABLE_META, versions_key, sizeof(versions_key) - 1, ours,
+                         versions_encode(ours), err);
+}

@@ -38,7 +38,7 @@ static inline void row_bytes(struct row *r, const void *bytes, size_t n)
         r->at += n;
 }
 
-/* A reader behind the version byte; bad when that is not ours. */
+/* A reader behind the version byte of a row that has had one version only. */
 static inline struct rd row_rd(const uint8_t *value, size_t n)
 {
         struct rd r = rd_of(value, n);

@@ -45,6 +45,7 @@ static const char *const classes[BDFS_STATUS_COUNT] = {
         [BDFS_PARTIAL] = EXCEPTION_IO,
         [BDFS_CLOSED] = EXCEPTION_IO,
         [BDFS_REPLACED] = EXCEPTION_IO,
+        [BDFS_NEWER] = EXCEPTION_IO,
 };
 
 /* Classes without a status of their own, read as the nearest one. */

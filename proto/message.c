@@ -202,6 +202,45 @@ static void put_message(struct buf *b, const ProtobufCMessage *m)
         }
 }
 
+/* ---- what the type does not have ------------------------------------------------------------ */
+
+static const ProtobufCMessage *unknown_below(const ProtobufCMessage *m,
+                                             const ProtobufCFieldDescriptor *field,
+                                             uint32_t *ret_tag)
+{
+        const uint8_t *at = (const uint8_t *)m + field->offset;
+        const ProtobufCMessage *const *list = (const void *)at, *found = NULL;
+        size_t n = 1;
+
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+                return NULL;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+                n = *(const size_t *)((const uint8_t *)m + field->quantifier_offset);
+                list = *(const ProtobufCMessage *const *const *)(const void *)at;
+        } else if (field->label != PROTOBUF_C_LABEL_REQUIRED && !is_set(m, field, at)) {
+                return NULL;
+        }
+        for (size_t i = 0; i < n && found == NULL; i++)
+                found = message_unknown(list[i], ret_tag);
+        return found;
+}
+
+const ProtobufCMessage *message_unknown(const ProtobufCMessage *message, uint32_t *ret_tag)
+{
+        const ProtobufCMessageDescriptor *type = message->descriptor;
+        const ProtobufCMessage *found = NULL;
+
+        if (message->n_unknown_fields > 0) {
+                *ret_tag = message->unknown_fields[0].tag;
+                return message;
+        }
+        for (unsigned i = 0; i < type->n_fields && found == NULL; i++)
+                found = unknown_below(message, &type->fields[i], ret_tag);
+        return found;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
 /* Rooms are taken larger than what goes in, so the bound counts at the end. */
 static void pack(struct buf *b, const ProtobufCMessage *m,
                  void (*put)(struct buf *b, const ProtobufCMessage *m))

@@ -43,6 +43,10 @@ void message_free(void *message); /* NULL is fine */
  * made from. */
 size_t message_memory(const void *message);
 
+/* A field anywhere in the message that its type does not have: the message that it stands in, and
+ * its number; NULL when there is none. For formats whose readers may not leave anything out. */
+const ProtobufCMessage *message_unknown(const ProtobufCMessage *message, uint32_t *ret_tag);
+
 /* Append the message; a required string, bytes or message field that is not set is a broken
  * invariant. */
 void message_pack(struct buf *b, const ProtobufCMessage *message);

@@ -129,6 +129,9 @@ enum bdfs_status replica_state_decode(const uint8_t from[REPLICA_PAGE_BYTES],
         if (get_u32be(from + STATE_CRC_AT) != crc32c(0, from, STATE_CRC_AT))
                 return bdfs_fail(err, BDFS_CORRUPT, "state page fails its checksum");
         version = rd_u32be(&r);
+        if (version > REPLICA_VERSION)
+                return bdfs_fail(err, BDFS_NEWER, "state page of version %u; this program knows up "
+                                 "to %u: use a newer bdfs-datanode", version, REPLICA_VERSION);
         s.block = rd_u64be(&r);
         s.stamp = rd_u64be(&r);
         s.state = (enum replica_file_state)rd_u8(&r);
@@ -160,9 +163,17 @@ enum bdfs_status replica_state_choose(const uint8_t *pages, struct replica_state
         bool ok[REPLICA_STATE_PAGES];
         unsigned take;
 
-        for (unsigned i = 0; i < REPLICA_STATE_PAGES; i++)
-                ok[i] = replica_state_decode(pages + i * REPLICA_PAGE_BYTES, &s[i], &why) ==
-                        BDFS_OK;
+        for (unsigned i = 0; i < REPLICA_STATE_PAGES; i++) {
+                enum bdfs_status rc =
+                        replica_state_decode(pages + i * REPLICA_PAGE_BYTES, &s[i], &why);
+
+                ok[i] = rc == BDFS_OK;
+                if (rc == BDFS_NEWER) { /* which of the two counts cannot be said */
+                        if (err != NULL)
+                                *err = why;
+                        return rc;
+                }
+        }
         if (!ok[0] && !ok[1])
                 return bdfs_fail(err, BDFS_CORRUPT, "no valid state page: %s", why.text);
         if (ok[0] && ok[1] && s[0].block != s[1].block)

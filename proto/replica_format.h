@@ -19,7 +19,8 @@
  * leftovers and mean nothing.
  *
  * Threads: pure functions.
- * Errors:  CORRUPT, with what is wrong.
+ * Errors:  CORRUPT, with what is wrong; NEWER for a state page of a later version, in which magic,
+ *          version and checksum stay where they are.
  */
 #pragma once
 

@@ -148,4 +148,21 @@ try clean rebuilt 'checkpoint restored'
 try killed trusted 'ready'
 grep -q 'checkpoint restored' "$cluster/namenode-0/log" && fail "tables were not taken as they were"
 try killed rebuilt 'checkpoint restored'
+
+# And the other way round: what a newer program left is refused by name, and stays as it is.
+refused() { # refused FILE SED LOG-OR-EMPTY TEXT
+        cp "$1" "$work/kept" && sed -i "$2" "$1" && cp "$1" "$work/newer" && : >"${3:-$work/none}"
+        got=$("$bdfs" cluster up --dir "$cluster" 2>&1) && fail "$1 is of a newer program: it started"
+        got+=$(cat "${3:-/dev/null}")
+        [[ $got == *"$4"* ]] || fail "no '$4' in: $got"
+        same "$1" "$work/newer"
+        "$bdfs" cluster down --dir "$cluster" >/dev/null 2>&1
+        cp "$work/kept" "$1"
+}
+refused "$cluster/cluster.json" 's/"version": 1/"version": 2/' '' \
+        'cluster.json has version 2; this program knows up to 1: use a newer bdfs'
+refused "$cluster/datanode-1/data/VERSION" s/layout=1/layout=2/ "$cluster/datanode-1/log" \
+        'has layout 2; this program knows up to 1: use a newer bdfs-datanode'
+"$bdfs" cluster up --dir "$cluster" || fail "up after all"
+mine
 echo "an older cluster: loaded, used, restarted"

@@ -17,7 +17,7 @@ static void print_problem(void *arg, const char *problem)
 int main(int argc, char **argv)
 {
         struct store_config config = {.tables = table_names, .tables_n = TABLE_COUNT,
-                                      .map_bytes = 1ULL << 38};
+                                      .versions = table_versions, .map_bytes = 1ULL << 38};
         struct check_report r;
         struct store_txn *t;
         struct store *s;

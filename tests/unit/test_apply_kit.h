@@ -39,6 +39,7 @@ struct kit {
 };
 
 static struct kit kit;
+static uint8_t kit_versions[TABLE_COUNT]; /* what the store takes for known */
 
 struct as {                      /* who applies */
         const char *user;
@@ -126,9 +127,11 @@ static void UNUSED kit_commit(void)
 static void kit_open_empty(void)
 {
         struct store_config config = {.dir = kit.dir, .tables = table_names,
-                                      .tables_n = TABLE_COUNT, .map_bytes = 4 * GIB};
+                                      .tables_n = TABLE_COUNT, .versions = kit_versions,
+                                      .map_bytes = 4 * GIB};
         bool fresh;
 
+        memcpy(kit_versions, table_versions, sizeof(kit_versions));
         kit = (struct kit){.now = 1000000};
         (void)snprintf(kit.dir, sizeof(kit.dir), "/tmp/bdfs-apply-XXXXXX");
         assert_non_null(mkdtemp(kit.dir));

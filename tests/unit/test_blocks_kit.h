@@ -195,6 +195,7 @@ static inline struct kit *kit_new(void)
                                     .node = 1};
         struct store_config config = {.tables = table_names,
                                       .tables_n = TABLE_COUNT,
+                                      .versions = table_versions,
                                       .map_bytes = 4 * GIB};
         struct bdfs_err err;
         struct store_txn *t;

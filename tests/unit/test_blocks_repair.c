@@ -737,6 +737,46 @@ static void damaged_tables_are_thrown_away_while_running(void **state)
         assert_int_equal(k->copies_n + k->deletes_n, 0);
 }
 
+/* What datanodes said can be asked for again: rows of a newer program are no reason to refuse. */
+static void replica_tables_of_a_newer_program_are_made_anew(void **state)
+{
+        const uint32_t two[] = {1, 2};
+        const uint8_t mark[1] = {9};
+        struct store_config config = {.tables = replicas_tables, .tables_n = REPLICAS_TABLES,
+                                      .map_bytes = GIB};
+        struct bdfs_err err;
+        struct store_txn *t;
+        struct store *s;
+        char dir[96];
+        bool fresh;
+
+        (void)state;
+        join_all(2);
+        kit_stored(k, B1, 2, two, 2);
+        kit_report(k, 1);
+        kit_report(k, 2);
+        blocks_env_abandon(k->b->env);
+        k->b->env = NULL;
+        (void)snprintf(dir, sizeof(dir), "%s/replicas", k->dir);
+        config.dir = dir;
+        OK(store_open(&s, &config, &fresh, &err));
+        assert_false(fresh);
+        OK(store_begin_write(s, &t, &err));
+        OK(store_put(t, REPLICAS_META, "cluster", 7, mark, sizeof(mark), &err));
+        OK(store_put(t, REPLICAS_BY_NODE, "\0\0\0\1\0\0\0\0\0\0\0\1", 12, mark,
+                     sizeof(mark), &err));
+        OK(store_commit(t, &err));
+        store_abandon(s);
+        blocks_free(k->b);
+        kit_open_blocks(k);
+        assert_int_equal(kit_copies_of(k, B1), 0);
+        for (uint32_t i = 1; i <= 2; i++)
+                assert_int_equal(kit_join(k, i), KIT_FULL);
+        assert_int_equal(kit_copies_of(k, B1), 2);
+        kit_pass(k, SETTLE_MS);
+        assert_int_equal(k->copies_n + k->deletes_n, 0);
+}
+
 /* Freed in memory only when the process ended: found by looking at everything after the start. */
 static void blocks_freed_just_before_a_crash_are_found(void **state)
 {
@@ -1070,6 +1110,7 @@ int main(void)
                 T(safe_mode_stays_while_blocks_are_not_reported),
                 T(open_files_do_not_hold_safe_mode),
                 T(lost_tables_are_collected_again),
+                T(replica_tables_of_a_newer_program_are_made_anew),
                 T(damaged_tables_are_thrown_away_while_running),
                 T(blocks_freed_just_before_a_crash_are_found),
                 T(a_deletion_is_looked_at_anew_whenever_it_is_told),

@@ -218,6 +218,36 @@ static void every_bit_flip_in_state_record_or_data_is_noticed(void **state)
         free(data);
 }
 
+/* One of the two state pages is enough: which of them counts cannot be said. */
+static void a_state_page_of_a_later_version_is_newer_and_not_corrupt(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = random_bytes(f, 100), *file;
+        struct replica *r;
+        struct bdfs_err err;
+        size_t n;
+
+        sealed(f, data, 100);
+        file = slurp(f->path, &n);
+        for (unsigned page = 0; page < 2; page++) {
+                uint8_t *p = file + page * 4096;
+
+                p[11] = REPLICA_VERSION + 1;
+                put_u32be(p + 4092, crc32c(0, p, 4092));
+                spill(f->path, file, n);
+                assert_int_equal(replica_open(&r, f->path, &id_7, &err), BDFS_NEWER);
+                assert_non_null(strstr(err.text, f->path));
+                assert_non_null(strstr(err.text, "state page of version 2; this program knows up "
+                                                 "to 1: use a newer bdfs-datanode"));
+                p[11] = 0; /* no program ever wrote it */
+                put_u32be(p + 4092, crc32c(0, p, 4092));
+        }
+        spill(f->path, file, n);
+        assert_int_equal(replica_open(&r, f->path, &id_7, &err), BDFS_CORRUPT);
+        free(file);
+        free(data);
+}
+
 static void both_state_pages_damaged_is_corrupt(void **state)
 {
         struct fixture *f = *state;
@@ -774,6 +804,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
                 T(a_sealed_replica_has_the_documented_bytes),
                 T(every_bit_flip_in_state_record_or_data_is_noticed),
+                T(a_state_page_of_a_later_version_is_newer_and_not_corrupt),
                 T(both_state_pages_damaged_is_corrupt),
                 T(swapped_chunks_and_foreign_records_are_refused),
                 T(another_blocks_or_clusters_file_is_refused),

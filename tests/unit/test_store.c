@@ -415,6 +415,49 @@ static void no_room_to_grow_refuses_writers_before_they_start(void **state)
         assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Rows that another program wrote: without a version, of the one that is known, and of a later. */
+static void a_row_of_a_later_version_is_newer_and_not_damage(void **state)
+{
+        static const uint8_t known[TABLES] = {1, 2};
+        struct store_config c = config();
+        struct store *s = open_store(true);
+        struct store_txn *t;
+        char copy[96];
+        bool fresh;
+
+        (void)state;
+        OK(store_begin_write(s, &t, &err));
+        OK(store_put(t, A, "none", 4, "", 0, &err));
+        OK(store_put(t, A, "zero", 4, "\0x", 2, &err));
+        OK(store_put(t, A, "known", 5, "\1x", 2, &err));
+        OK(store_put(t, A, "later", 5, "\2x", 2, &err));
+        OK(store_put(t, B, "older", 5, "\1x", 2, &err));
+        OK(store_put(t, B, "known", 5, "\2x", 2, &err));
+        OK(store_commit(t, &err));
+        OK(store_close(s, &err));
+        c.versions = known;
+        for (unsigned soft = 0; soft < 2; soft++) {
+                enum bdfs_status later = soft ? BDFS_CORRUPT : BDFS_NEWER;
+
+                c.soft = soft;
+                OK(store_open(&s, &c, &fresh, &err));
+                assert_false(fresh);
+                OK(store_begin_read(s, &t, &err));
+                assert_string_equal(get(t, A, "none"), "CORRUPT");
+                assert_string_equal(get(t, A, "zero"), "CORRUPT");
+                assert_string_equal(get(t, A, "known"), "\1x");
+                assert_string_equal(get(t, A, "later"), bdfs_status_name(later));
+                assert_non_null(strstr(err.text, "table a has a row of version 2; this program "
+                                                 "knows up to 1: use a newer bdfs-namenode"));
+                assert_string_equal(get(t, B, "older"), "\1x");
+                assert_string_equal(get(t, B, "known"), "\2x");
+                (void)snprintf(copy, sizeof(copy), "%s/copy", dir);
+                assert_int_equal(store_copy(t, copy, NULL, &err), later);
+                store_abort(t);
+                OK(store_close(s, &err));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -431,6 +474,7 @@ int main(void)
                 T(keys_are_in_the_order_of_their_bytes),
                 T(deleting_at_a_cursor_goes_on_behind_it),
                 T(a_full_map_is_no_space_and_reads_go_on),
+                T(a_row_of_a_later_version_is_newer_and_not_damage),
                 T(no_room_to_grow_refuses_writers_before_they_start),
         };
 

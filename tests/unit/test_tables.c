@@ -104,7 +104,7 @@ static void rows_of_blocks_of_both_versions_are_read(void **state)
         /* version 1: stamp 1007, length 300, complete, 3 copies, 2 references, no nodes */
         static const uint8_t old[] = {1, 0, 0, 0, 0, 0, 0, 3, 0xef, 0, 0, 0, 0, 0, 0, 1, 44,
                                       3, 0, 3, 0, 0, 0, 2, 0, 0};
-        uint8_t key[8] = {0, 0, 0, 0, 0, 0, 0, 9}, newer[sizeof(old)];
+        uint8_t key[8] = {0, 0, 0, 0, 0, 0, 0, 9}, strange[sizeof(old)];
         struct block b, retired = {.id = 10, .stamp = 5, .length = 7, .state = BLOCK_RETIRED,
                                    .replication = 2, .retired_ms = 123456789012};
         const uint8_t *value;
@@ -123,13 +123,9 @@ static void rows_of_blocks_of_both_versions_are_read(void **state)
         OK(store_get(kit.t, TABLE_BLOCK, key, 8, &value, &n, &kit.err));
         assert_int_equal(n, sizeof(old));
         assert_memory_equal(value, old, n);
-        memcpy(newer, old, sizeof(old));
-        newer[0] = 3;
-        OK(store_put(kit.t, TABLE_BLOCK, key, 8, newer, sizeof(newer), &kit.err));
-        assert_int_equal(table_get_block(kit.t, 9, &b, &kit.err), BDFS_CORRUPT);
-        newer[0] = 1;
-        newer[23] = 0; /* without a reference, and not retired */
-        OK(store_put(kit.t, TABLE_BLOCK, key, 8, newer, sizeof(newer), &kit.err));
+        memcpy(strange, old, sizeof(old));
+        strange[23] = 0; /* without a reference, and not retired */
+        OK(store_put(kit.t, TABLE_BLOCK, key, 8, strange, sizeof(strange), &kit.err));
         assert_int_equal(table_get_block(kit.t, 9, &b, &kit.err), BDFS_CORRUPT);
         OK(table_del_block(kit.t, 9, &kit.err));
         OK(table_put_block(kit.t, &retired, &kit.err));

@@ -76,6 +76,11 @@ static void directories_that_are_not_ours_are_refused(void **state)
         assert_int_equal(volume_open(&v, f->paths[0], &id, &err), BDFS_INVALID);
         text[7] = '2'; /* a later layout */
         put_text(f->paths[0], "VERSION", text);
+        assert_int_equal(volume_open(&v, f->paths[0], &id, &err), BDFS_NEWER);
+        assert_non_null(strstr(err.text, "has layout 2; this program knows up to 1: use a newer "
+                                         "bdfs-datanode"));
+        text[7] = 'x';
+        put_text(f->paths[0], "VERSION", text);
         assert_int_equal(volume_open(&v, f->paths[0], &id, &err), BDFS_INVALID);
         text[7] = '1';
         put_text(f->paths[0], "VERSION", text);

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "common/bytes.h"
+
 static void replicas_are_loaded_in_the_state_they_were_left(void **state)
 {
         struct fixture *f = *state;
@@ -121,6 +123,43 @@ static void a_replica_without_a_valid_state_is_kept_and_corrupt(void **state)
         must(dataset_delete(ds, 1, 0, &err), &err); /* by the stamp that was reported */
         assert_int_equal(access(path, F_OK), -1);
         dataset_close(ds);
+}
+
+/* Reported as corrupt it would be replaced and deleted: an older program must not start at all. */
+static void a_replica_of_a_newer_program_refuses_the_start(void **state)
+{
+        struct fixture *f = *state;
+        uint8_t *data = bytes_of(100), page[4096];
+        struct dataset *ds;
+        struct bdfs_err err;
+        char path[256];
+        FILE *in;
+
+        must(dataset_open(&ds, &f->config, &err), &err);
+        seal(ds, 1, data, 100);
+        seal(ds, 2, data, 100);
+        dataset_close(ds);
+        find_file(f, 2, path, sizeof(path));
+        in = fopen(path, "rb");
+        assert_non_null(in);
+        assert_int_equal(fread(page, 1, sizeof(page), in), sizeof(page));
+        (void)fclose(in);
+        page[11] = REPLICA_VERSION + 1;
+        put_u32be(page + 4092, crc32c(0, page, 4092));
+        overwrite(path, 0, page, sizeof(page));
+        for (unsigned i = 0; i < 2; i++) { /* the first try changed nothing */
+                assert_int_equal(dataset_open(&ds, &f->config, &err), BDFS_NEWER);
+                assert_non_null(strstr(err.text, path));
+                assert_non_null(strstr(err.text, "use a newer bdfs-datanode"));
+        }
+        page[11] = REPLICA_VERSION;
+        put_u32be(page + 4092, crc32c(0, page, 4092));
+        overwrite(path, 0, page, sizeof(page));
+        must(dataset_open(&ds, &f->config, &err), &err);
+        assert_int_equal(state_of(ds, 2), STATE(FINALIZED));
+        assert_int_equal(read_back(ds, 2, data, 100), BDFS_OK);
+        dataset_close(ds);
+        free(data);
 }
 
 static void verification_tells_decay_from_health(void **state)
@@ -245,6 +284,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
                 T(replicas_are_loaded_in_the_state_they_were_left),
                 T(a_seal_whose_proof_was_lost_is_verified_at_the_start),
+                T(a_replica_of_a_newer_program_refuses_the_start),
                 T(a_replica_without_a_valid_state_is_kept_and_corrupt),
                 T(verification_tells_decay_from_health),
                 T(deletion_spares_later_stamps_and_interrupts_readers_not),
