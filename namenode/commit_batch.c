@@ -89,7 +89,7 @@ static enum bdfs_status apply_one(struct commit *c, struct store_txn *t, int64_t
 {
         bool changed;
 
-        r->status = retry_find(t, r->record, &r->result, &r->err);
+        r->status = retry_find(t, r->record, now, &r->result, &r->err);
         if (r->status == BDFS_OK && r->result != NULL)
                 return BDFS_OK;
         if (r->status == BDFS_OK) {

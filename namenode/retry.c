@@ -1,6 +1,11 @@
 /*
- * Rows. TABLE_RETRY: client id, u32 call id -> version, packed OpResult. TABLE_RETRY_ORDER: u64
- * time of the record (so that negative ones sort first), u64 index -> version, key of the answer.
+ * Rows. TABLE_RETRY: client id, u32 call id, user, u8 bytes of user -> version, packed OpResult.
+ * TABLE_RETRY_ORDER: u64 time of the record (so that negative ones sort first), u64 index ->
+ * version, key of the answer.
+ *
+ * In rows of version 1 the key ends with the call id: whose answer it is is not known. They are
+ * read for RETRY_ANSWER_MS, so that a call is not applied twice because of an upgrade, and not
+ * longer, however long they stay.
  */
 #include "namenode/retry.h"
 
@@ -11,13 +16,27 @@
 #include "namenode/tables.h"
 
 #define FORGET_MOST 2
-#define KEY_BYTES_MAX (RETRY_CLIENT_BYTES_MAX + 4)
+#define ANONYMOUS_KEY_BYTES_MAX (RETRY_CLIENT_BYTES_MAX + 4)
+#define KEY_BYTES_MAX (ANONYMOUS_KEY_BYTES_MAX + USER_NAME_BYTES_MAX + 1)
 #define ORDER_KEY_BYTES 16
+
+enum { ANONYMOUS = 1, VERSION = 2 }; /* of rows */
+
+static_assert(KEY_BYTES_MAX <= STORE_KEY_BYTES_MAX, "an answer's key fits the store");
+static_assert(USER_NAME_BYTES_MAX <= UINT8_MAX, "its length fits a byte");
+
+static const char *user_of(const Bdfs__JournalRecord *record)
+{
+        return record->caller != NULL ? record->caller->user : "";
+}
 
 enum bdfs_status retry_check(const Bdfs__JournalRecord *record, struct bdfs_err *err)
 {
         if (!record->has_client_id)
                 return BDFS_OK;
+        if (strlen(user_of(record)) > USER_NAME_BYTES_MAX)
+                return bdfs_fail(err, BDFS_INVALID, "request of a user whose name has %zu bytes",
+                                 strlen(user_of(record)));
         if (record->client_id.len == 0 || record->client_id.len > RETRY_CLIENT_BYTES_MAX ||
             !record->has_call_id)
                 return bdfs_fail(err, BDFS_INVALID, "request id: client id of %zu bytes%s",
@@ -26,7 +45,7 @@ enum bdfs_status retry_check(const Bdfs__JournalRecord *record, struct bdfs_err 
         return BDFS_OK;
 }
 
-static size_t answer_key(uint8_t to[KEY_BYTES_MAX], const Bdfs__JournalRecord *record)
+static size_t anonymous_key(uint8_t to[ANONYMOUS_KEY_BYTES_MAX], const Bdfs__JournalRecord *record)
 {
         size_t n = record->client_id.len;
 
@@ -34,6 +53,17 @@ static size_t answer_key(uint8_t to[KEY_BYTES_MAX], const Bdfs__JournalRecord *r
         memcpy(to, record->client_id.data, n);
         put_u32be(to + n, (uint32_t)record->call_id);
         return n + 4;
+}
+
+static size_t answer_key(uint8_t to[KEY_BYTES_MAX], const Bdfs__JournalRecord *record)
+{
+        const char *user = user_of(record);
+        size_t n = anonymous_key(to, record), user_n = strlen(user);
+
+        BDFS_ASSERT(user_n <= USER_NAME_BYTES_MAX); /* retry_check() looked */
+        memcpy(to + n, user, user_n);
+        to[n + user_n] = (uint8_t)user_n;
+        return n + user_n + 1;
 }
 
 static uint64_t time_key(int64_t time_ms)
@@ -46,25 +76,80 @@ static enum bdfs_status malformed(enum table table, struct bdfs_err *err)
         return bdfs_fail(err, BDFS_CORRUPT, "row in table %s makes no sense", table_names[table]);
 }
 
-enum bdfs_status retry_find(struct store_txn *t, const Bdfs__JournalRecord *record,
+/* The answer under this key in a row of this version; NULL in *ret: none. */
+static enum bdfs_status find_answer(struct store_txn *t, const uint8_t *key, size_t key_n,
+                                    uint8_t version, Bdfs__OpResult **ret, struct bdfs_err *err)
+{
+        const uint8_t *value;
+        size_t n;
+        enum bdfs_status rc = store_get(t, TABLE_RETRY, key, key_n, &value, &n, NULL);
+
+        if (rc == BDFS_NOT_FOUND)
+                return BDFS_OK; /* as nearly always: no text is made */
+        if (rc != BDFS_OK)
+                return bdfs_fail(err, rc, "look up the answer kept for a call");
+        if (n > 0 && value[0] == version)
+                *ret = bdfs__op_result__unpack(NULL, n - 1, value + 1);
+        return *ret != NULL ? BDFS_OK : malformed(TABLE_RETRY, err);
+}
+
+/* Was the answer of before under this key given at @since_ms or later? Rows of before come before
+ * all others. */
+static enum bdfs_status is_recent(struct store_txn *t, const uint8_t *key, size_t key_n,
+                                  int64_t since_ms, bool *ret, struct bdfs_err *err)
+{
+        uint8_t from[8];
+        const uint8_t *order, *value;
+        size_t order_n, n;
+        struct store_cursor *c;
+        enum bdfs_status rc = store_cursor_open(t, TABLE_RETRY_ORDER, &c, err);
+
+        *ret = false;
+        if (rc != BDFS_OK)
+                return rc;
+        put_u64be(from, time_key(since_ms));
+        for (rc = store_cursor_seek(c, from, sizeof(from), err); rc == BDFS_OK && !*ret;
+             rc = store_cursor_next(c, err)) {
+                store_cursor_at(c, &order, &order_n, &value, &n);
+                if (n == 0 || value[0] != ANONYMOUS)
+                        break;
+                *ret = n == 1 + key_n && memcmp(value + 1, key, key_n) == 0;
+        }
+        store_cursor_close(c);
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
+}
+
+static enum bdfs_status find_anonymous(struct store_txn *t, const Bdfs__JournalRecord *record,
+                                       int64_t now_ms, Bdfs__OpResult **ret, struct bdfs_err *err)
+{
+        uint8_t key[ANONYMOUS_KEY_BYTES_MAX];
+        size_t n = anonymous_key(key, record);
+        bool recent;
+        enum bdfs_status rc = find_answer(t, key, n, ANONYMOUS, ret, err);
+
+        if (rc != BDFS_OK || *ret == NULL)
+                return rc;
+        rc = is_recent(t, key, n, now_ms - RETRY_ANSWER_MS, &recent, err);
+        if (rc == BDFS_OK && recent)
+                return BDFS_OK;
+        op_result_free(*ret);
+        *ret = NULL;
+        return rc;
+}
+
+enum bdfs_status retry_find(struct store_txn *t, const Bdfs__JournalRecord *record, int64_t now_ms,
                             Bdfs__OpResult **ret, struct bdfs_err *err)
 {
         uint8_t key[KEY_BYTES_MAX];
-        const uint8_t *value;
-        size_t n;
         enum bdfs_status rc;
 
         *ret = NULL;
         if (!record->has_client_id)
                 return BDFS_OK;
-        rc = store_get(t, TABLE_RETRY, key, answer_key(key, record), &value, &n, NULL);
-        if (rc == BDFS_NOT_FOUND)
-                return BDFS_OK; /* as nearly always: no text is made */
-        if (rc != BDFS_OK)
-                return bdfs_fail(err, rc, "look up the answer kept for call %d", record->call_id);
-        if (n > 0 && value[0] == TABLE_ROW_VERSION)
-                *ret = bdfs__op_result__unpack(NULL, n - 1, value + 1);
-        return *ret != NULL ? BDFS_OK : malformed(TABLE_RETRY, err);
+        rc = find_answer(t, key, answer_key(key, record), VERSION, ret, err);
+        if (rc != BDFS_OK || *ret != NULL)
+                return rc;
+        return find_anonymous(t, record, now_ms, ret, err);
 }
 
 /* ---- keeping -------------------------------------------------------------------------------- */
@@ -78,7 +163,7 @@ static enum bdfs_status put_answer(struct store_txn *t, const uint8_t *key, size
         uint8_t *p;
 
         buf_init(&value, 0);
-        buf_u8(&value, TABLE_ROW_VERSION);
+        buf_u8(&value, VERSION);
         p = buf_grow(&value, n);
         if (p != NULL)
                 (void)bdfs__op_result__pack(answer, p);
@@ -91,7 +176,7 @@ static enum bdfs_status put_answer(struct store_txn *t, const uint8_t *key, size
 static enum bdfs_status put_order(struct store_txn *t, const Bdfs__JournalRecord *record,
                                   const uint8_t *key, size_t key_n, struct bdfs_err *err)
 {
-        uint8_t order[ORDER_KEY_BYTES], value[1 + KEY_BYTES_MAX] = {TABLE_ROW_VERSION};
+        uint8_t order[ORDER_KEY_BYTES], value[1 + KEY_BYTES_MAX] = {VERSION};
 
         put_u64be(order, time_key(record->time_ms));
         put_u64be(order + 8, record->index);
@@ -112,7 +197,7 @@ static enum bdfs_status forget_oldest(struct store_txn *t, struct store_cursor *
                 return rc;
         store_cursor_at(c, &key, &key_n, &value, &n);
         if (key_n != ORDER_KEY_BYTES || n < 2 || n > 1 + sizeof(answer) ||
-            value[0] != TABLE_ROW_VERSION)
+            (value[0] != VERSION && value[0] != ANONYMOUS))
                 return malformed(TABLE_RETRY_ORDER, err);
         put_u64be(before, time_key(time_ms));
         if (memcmp(key, before, sizeof(before)) >= 0)

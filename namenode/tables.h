@@ -46,8 +46,8 @@ enum table {
         TABLE_LEASE,       /* (holder id, inode) */
         TABLE_HOLDER,      /* 'n' name -> holder id, files, kind of limits; 'i' id -> name */
         TABLE_OPEN,        /* handles that keep an unlinked inode alive */
-        TABLE_RETRY,       /* (client id, call id) -> answer */
-        TABLE_RETRY_ORDER, /* (time, sequence) -> client id, call id: for expiry */
+        TABLE_RETRY,       /* (client id, call id, user) -> answer (retry.h) */
+        TABLE_RETRY_ORDER, /* (time, index) -> key of TABLE_RETRY: for expiry */
         TABLE_NAME,        /* 'i' id -> user or group name; 'n' name -> id */
         TABLE_DOOMED,      /* inode of a detached tree, to be deleted in slices */
         TABLE_NODE,        /* 'i' number -> uuid, key; 'u' uuid -> number */

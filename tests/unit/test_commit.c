@@ -360,6 +360,78 @@ static void a_retry_after_restart_and_rebuild_gets_the_first_answer(void **state
         kit_stop(true);
 }
 
+/* Who knows another's request id: the call is another, with checks and an answer of its own. */
+static void an_answer_is_its_callers_alone(void **state)
+{
+        uint64_t alice, bob, inode, index;
+
+        (void)state;
+        kit_start();
+        OK(kit_do_by("alice", "/a", 7, &alice));
+        assert_int_equal(kit_do_by("bob", "!refused", 7, &inode), BDFS_EXISTS);
+        OK(kit_do_by("bob", "/b", 7, &bob));
+        assert_int_not_equal(bob, alice);
+        for (int round = 0; round < 3; round++) {
+                if (round == 1)
+                        OK(commit_checkpoint(kit.commit, &index, &kit.err));
+                OK(kit_do_by("alice", "/a", 7, &inode));
+                assert_int_equal(inode, alice);
+                OK(kit_do_by("bob", "/b", 7, &inode));
+                assert_int_equal(inode, bob);
+                assert_int_equal(kit_do_by("al", "!refused", 7, &inode), BDFS_EXISTS);
+                assert_int_equal(kit_do_by("alicebob", "!refused", 7, &inode), BDFS_EXISTS);
+                kit_stop(true);
+                kit_drop_tables();
+                kit_start();
+        }
+        kit_stop(true);
+}
+
+/* Rows of version 1: the key is client id and call id, whoever called. */
+static void put_answer_of_before(struct store_txn *t, int call, uint64_t index, int64_t time_ms)
+{
+        Bdfs__OpResult answer = BDFS__OP_RESULT__INIT;
+        uint8_t value[64] = {1}, key[21] = {1}, order[16];
+        size_t n;
+
+        memset(key + 1, 'c', 16);
+        put_u32be(key + 17, (uint32_t)call);
+        answer.has_inode = 1;
+        answer.inode = index;
+        n = bdfs__op_result__pack(&answer, value + 1);
+        OK(store_put(t, TABLE_RETRY, key + 1, 20, value, 1 + n, &kit.err));
+        put_u64be(order, (uint64_t)time_ms ^ 1ULL << 63);
+        put_u64be(order + 8, index);
+        OK(store_put(t, TABLE_RETRY_ORDER, order, 16, key, 21, &kit.err));
+}
+
+/* Nobody knows whose they are: a call that the upgrade cut off gets its answer, but only as long as
+ * it would have got it then; who comes later with such an id makes a call of his own. */
+static void answers_of_before_are_found_for_as_long_as_they_count(void **state)
+{
+        int64_t now = os_wall_ms();
+        struct store_txn *t;
+        uint64_t inode;
+
+        (void)state;
+        kit_start();
+        kit_stop(true);
+        OK(kit_open());
+        OK(store_begin_write(kit.store, &t, &kit.err));
+        put_answer_of_before(t, 7, 1001, now - RETRY_ANSWER_MS / 2);
+        put_answer_of_before(t, 8, 1000, now - RETRY_ANSWER_MS - 1000);
+        OK(store_commit(t, &kit.err));
+        kit_close(true);
+        kit_start();
+        OK(kit_do_by("alice", "/a", 7, &inode));
+        assert_int_equal(inode, 1001);
+        OK(kit_do_by("alice", "/a", 8, &inode));
+        assert_int_equal(inode, 2);
+        OK(kit_do_by("alice", "/a", 8, &inode));
+        assert_int_equal(inode, 2);
+        kit_stop(true);
+}
+
 static void old_answers_go_when_there_are_many(void **state)
 {
         enum { N = RETRY_ANSWERS_MIN + 500 };
@@ -367,6 +439,8 @@ static void old_answers_go_when_there_are_many(void **state)
         struct kit_record r;
         struct store_txn *t;
         Bdfs__OpResult *found;
+        const uint8_t *value;
+        size_t n;
 
         (void)state;
         OK(kit_open());
@@ -379,11 +453,19 @@ static void old_answers_go_when_there_are_many(void **state)
                 assert_true(store_count(t, TABLE_RETRY) <= RETRY_ANSWERS_MIN + 1);
         }
         assert_int_equal(store_count(t, TABLE_RETRY), store_count(t, TABLE_RETRY_ORDER));
+        put_answer_of_before(t, N, 1, 0); /* the oldest now: rows of before go, too */
+        kit_record(&r, "/x", N + 1);
+        r.record.index = N + 2;
+        r.record.time_ms = 1 + RETRY_ANSWER_MS + 1;
+        OK(retry_store(t, &r.record, &answer, &kit.err));
+        assert_int_equal(store_get(t, TABLE_RETRY_ORDER, "\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16,
+                                   &value, &n, NULL), BDFS_NOT_FOUND);
+        assert_int_equal(store_count(t, TABLE_RETRY), store_count(t, TABLE_RETRY_ORDER));
         kit_record(&r, "/x", 0);
-        OK(retry_find(t, &r.record, &found, &kit.err));
+        OK(retry_find(t, &r.record, 1 + RETRY_ANSWER_MS + 1, &found, &kit.err));
         assert_null(found);
         kit_record(&r, "/x", 1001);
-        OK(retry_find(t, &r.record, &found, &kit.err));
+        OK(retry_find(t, &r.record, 1 + RETRY_ANSWER_MS + 1, &found, &kit.err));
         assert_non_null(found);
         op_result_free(found);
         store_abort(t);
@@ -427,6 +509,8 @@ int main(void)
                 T(freed_blocks_are_told_before_the_answer),
                 T(time_never_goes_back),
                 T(a_retry_gets_the_first_answer),
+                T(an_answer_is_its_callers_alone),
+                T(answers_of_before_are_found_for_as_long_as_they_count),
                 T(a_retry_in_the_same_batch_gets_the_first_answer),
                 T(a_retry_after_restart_and_rebuild_gets_the_first_answer),
                 T(old_answers_go_when_there_are_many),

@@ -171,6 +171,7 @@ enum bdfs_status apply_record(struct store_txn *t, struct apply_batch *b,
 struct kit_record {
         Bdfs__JournalRecord record;
         Bdfs__MkdirsOp mkdirs;
+        Bdfs__RecordCaller caller;
         char path[64];
         uint8_t client[16];
 };
@@ -195,20 +196,35 @@ static inline void kit_record(struct kit_record *r, const char *path, int call)
         }
 }
 
-/* The answer's inode is the index of the record that made it. */
-static inline enum bdfs_status kit_do(const char *path, int call, uint64_t *ret_inode)
+static inline void kit_by(struct kit_record *r, const char *user)
+{
+        bdfs__record_caller__init(&r->caller);
+        r->caller.user = (char *)(uintptr_t)user;
+        r->record.caller = &r->caller;
+}
+
+/* The answer's inode is the index of the record that made it. @user NULL: the namenode itself. */
+static inline enum bdfs_status kit_do_by(const char *user, const char *path, int call,
+                                         uint64_t *ret_inode)
 {
         struct kit_record r;
         Bdfs__OpResult *result;
         enum bdfs_status rc;
 
         kit_record(&r, path, call);
+        if (user != NULL)
+                kit_by(&r, user);
         rc = commit_wait(kit.commit, &r.record, &result, &kit.err);
         if (rc != BDFS_OK)
                 return rc;
         *ret_inode = result->inode;
         op_result_free(result);
         return BDFS_OK;
+}
+
+static inline enum bdfs_status kit_do(const char *path, int call, uint64_t *ret_inode)
+{
+        return kit_do_by(NULL, path, call, ret_inode);
 }
 
 static inline uint64_t kit_made(const char *path)

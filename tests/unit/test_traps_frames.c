@@ -283,6 +283,51 @@ static void trap_48_a_call_sent_again_gets_its_first_answer(void **state)
         peer_close(p);
 }
 
+/* A request id is no secret: whoever knows another's gets neither the answer nor its place. */
+static void a_call_id_of_another_user_gets_an_answer_of_its_own(void **state)
+{
+        struct hadoop *h = *state;
+        Hadoop__CreateRequestProto create;
+        Hadoop__FsPermissionProto perm;
+        Hadoop__RenameRequestProto rename = HADOOP__RENAME_REQUEST_PROTO__INIT;
+        struct peer *p = peer_open(h), *other;
+
+        if (os_own_uid() != 0) {
+                peer_close(p);
+                skip(); /* only root may speak for another */
+        }
+        ask_mkdirs(p, "/hidden", 0700);
+        ask_mkdirs(p, "/open", 0777);
+        other = peer_of(h, "nobody");
+        memcpy(other->client_id, p->client_id, sizeof(p->client_id));
+        create = create_request("/hidden/file", "one", &perm);
+        peer_call_as(p, 2001, 0, METHOD_CLIENT_create, &create.base);
+        assert_int_equal(p->r.status, IPC_SUCCESS);
+        peer_call_as(other, 2001, 1, METHOD_CLIENT_create, &create.base);
+        is_refusal(other, "org.apache.hadoop.security.AccessControlException");
+        assert_true(ask_complete(p, "/hidden/file", "one", NULL));
+
+        create.src = text("/open/nobody"); /* what it may is done, and answered again */
+        create.clientname = text("two");
+        wants_again(other, METHOD_CLIENT_create, &create.base, 2001);
+        assert_int_equal(other->r.status, IPC_SUCCESS);
+        assert_string_equal(ask_info(p, "/open/nobody")->owner, "nobody");
+        create.src = text("/hidden/file"); /* and the first has its own still */
+        create.clientname = text("one");
+        peer_call_as(p, 2001, 1, METHOD_CLIENT_create, &create.base);
+        assert_string_equal(((Hadoop__CreateResponseProto *)peer_message(
+                                     p, METHOD_CLIENT_create))->fs->owner, h->user);
+
+        rename.src = text("/hidden/file");
+        rename.dst = text("/hidden/renamed");
+        peer_call_as(other, 2002, 0, METHOD_CLIENT_rename, &rename.base); /* first, and refused */
+        is_refusal(other, "org.apache.hadoop.security.AccessControlException");
+        peer_call_as(p, 2002, 0, METHOD_CLIENT_rename, &rename.base);
+        assert_true(((Hadoop__RenameResponseProto *)peer_message(p, METHOD_CLIENT_rename))->result);
+        peer_close(other);
+        peer_close(p);
+}
+
 /* 50: Java asks for the defaults before its first block: any user, in safe mode too. */
 static void trap_50_everybody_gets_the_defaults(void **state)
 {
@@ -317,6 +362,7 @@ int main(void)
                 cmocka_unit_test(trap_06_answers_come_in_turn_and_texts_begin_with_themselves),
                 cmocka_unit_test(trap_47_who_may_not_gets_the_class_that_clients_know),
                 cmocka_unit_test(trap_48_a_call_sent_again_gets_its_first_answer),
+                cmocka_unit_test(a_call_id_of_another_user_gets_an_answer_of_its_own),
                 cmocka_unit_test(trap_50_everybody_gets_the_defaults),
         };
 
