@@ -149,66 +149,63 @@ static bool inode_sane(const struct inode *row)
                (row->mode & ~01777) == 0;
 }
 
-bool inode_decode(const uint8_t *value, size_t n, struct inode *ret)
+static bool inode_read(struct row_in *in, void *to)
 {
-        struct rd r = row_rd(value, n);
-        uint8_t type = rd_u8(&r);
+        struct inode *ret = to;
+        struct rd *r = &in->value;
+        uint8_t type = rd_u8(r);
 
         ret->type = (enum inode_type)type;
-        ret->flags = rd_u32be(&r);
-        ret->owner = rd_u32be(&r);
-        ret->group = rd_u32be(&r);
-        ret->mode = rd_u16be(&r);
-        ret->nlink = rd_u32be(&r);
-        ret->parent = rd_u64be(&r);
-        ret->mtime = (int64_t)rd_u64be(&r);
-        ret->atime = (int64_t)rd_u64be(&r);
-        ret->policy = rd_u8(&r);
-        decode_text(&r, &ret->name_n, ret->name, NAME_BYTES_MAX);
+        ret->flags = rd_u32be(r);
+        ret->owner = rd_u32be(r);
+        ret->group = rd_u32be(r);
+        ret->mode = rd_u16be(r);
+        ret->nlink = rd_u32be(r);
+        ret->parent = rd_u64be(r);
+        ret->mtime = (int64_t)rd_u64be(r);
+        ret->atime = (int64_t)rd_u64be(r);
+        ret->policy = rd_u8(r);
+        decode_text(r, &ret->name_n, ret->name, NAME_BYTES_MAX);
         ret->children = ret->replication = ret->extents = 0;
         ret->length = ret->block_size = ret->tail = ret->map_version = ret->holder = 0;
         ret->machine_n = 0;
         ret->machine[0] = '\0';
         if (type == INODE_FILE)
-                decode_file(&r, ret);
+                decode_file(r, ret);
         else if (type == INODE_DIRECTORY)
-                ret->children = rd_u32be(&r);
+                ret->children = rd_u32be(r);
         else if (type != INODE_SYMLINK)
-                r.bad = true;
-        return rd_done(&r) && inode_sane(ret);
+                return false;
+        return inode_sane(ret);
+}
+
+bool inode_decode(const uint8_t *value, size_t n, struct inode *ret)
+{
+        const struct row_bytes b = {.table = TABLE_INODE, .value = value, .n = n};
+
+        return row_decode(&b, inode_read, ret);
 }
 
 enum bdfs_status table_find_inode(struct store_cursor *c, uint64_t id, struct inode *ret,
                                   struct bdfs_err *err)
 {
         uint8_t key[8];
-        const uint8_t *at, *value;
-        size_t at_n, n;
         enum bdfs_status rc;
 
         put_u64be(key, id);
-        rc = store_cursor_find(c, key, sizeof(key), err);
-        if (rc != BDFS_OK)
-                return rc;
-        store_cursor_at(c, &at, &at_n, &value, &n);
         ret->id = id;
-        return inode_decode(value, n, ret) ? BDFS_OK : row_corrupt(TABLE_INODE, err);
+        rc = store_cursor_find(c, key, sizeof(key), err);
+        return rc == BDFS_OK ? row_at(c, TABLE_INODE, inode_read, ret, err) : rc;
 }
 
 enum bdfs_status table_get_inode(struct store_txn *t, uint64_t id, struct inode *ret,
                                  struct bdfs_err *err)
 {
         uint8_t key[8];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         put_u64be(key, id);
-        rc = store_get(t, TABLE_INODE, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
         ret->id = id;
-        return inode_decode(value, n, ret) ? BDFS_OK : row_corrupt(TABLE_INODE, err);
+        return row_get(t, TABLE_INODE, (struct row_key){key, sizeof(key)}, inode_read, ret, err);
 }
 
 enum bdfs_status table_put_inode(struct store_txn *t, const struct inode *row,
@@ -253,32 +250,33 @@ size_t entry_key_name(const uint8_t *key, size_t key_n, char to[NAME_BYTES_MAX])
         return key_n - 8;
 }
 
-bool entry_decode(const uint8_t *value, size_t n, struct entry *ret)
+static bool entry_read(struct row_in *in, void *to)
 {
-        struct rd r = row_rd(value, n);
+        struct entry *ret = to;
         uint8_t type;
 
-        ret->inode = rd_u64be(&r);
-        type = rd_u8(&r);
+        ret->inode = rd_u64be(&in->value);
+        type = rd_u8(&in->value);
         ret->type = (enum inode_type)type;
-        return rd_done(&r) && ret->inode != 0 && type >= INODE_FILE && type <= INODE_SYMLINK;
+        return ret->inode != 0 && type >= INODE_FILE && type <= INODE_SYMLINK;
+}
+
+bool entry_decode(const uint8_t *value, size_t n, struct entry *ret)
+{
+        const struct row_bytes b = {.table = TABLE_ENTRY, .value = value, .n = n};
+
+        return row_decode(&b, entry_read, ret);
 }
 
 enum bdfs_status table_get_entry(struct store_txn *t, uint64_t parent, const char *name, size_t n,
                                  struct entry *ret, struct bdfs_err *err)
 {
         uint8_t key[8 + NAME_BYTES_MAX];
-        const uint8_t *value;
-        size_t value_n;
-        enum bdfs_status rc;
 
         if (n > NAME_BYTES_MAX)
                 return bdfs_fail(err, BDFS_NOT_FOUND, "no such name");
-        rc = store_get(t, TABLE_ENTRY, key, entry_key(key, parent, name, n), &value, &value_n,
-                       err);
-        if (rc != BDFS_OK)
-                return rc;
-        return entry_decode(value, value_n, ret) ? BDFS_OK : row_corrupt(TABLE_ENTRY, err);
+        n = entry_key(key, parent, name, n);
+        return row_get(t, TABLE_ENTRY, (struct row_key){key, n}, entry_read, ret, err);
 }
 
 enum bdfs_status table_put_entry(struct store_txn *t, uint64_t parent, const char *name, size_t n,
@@ -305,22 +303,29 @@ enum bdfs_status table_del_entry(struct store_txn *t, uint64_t parent, const cha
 
 /* ---- targets of symlinks -------------------------------------------------------------------- */
 
+static bool target_read(struct row_in *in, void *to)
+{
+        struct row_key *ret = to;
+
+        ret->n = rd_left(&in->value);
+        ret->bytes = rd_bytes(&in->value, ret->n);
+        return ret->n > 0 && ret->n <= SYMLINK_BYTES_MAX;
+}
+
 enum bdfs_status table_get_target(struct store_txn *t, uint64_t symlink, const char **ret,
                                   size_t *ret_n, struct bdfs_err *err)
 {
+        struct row_key target = {NULL, 0};
         uint8_t key[8];
-        const uint8_t *value;
-        size_t n;
         enum bdfs_status rc;
 
         put_u64be(key, symlink);
-        rc = store_get(t, TABLE_TARGET, key, sizeof(key), &value, &n, err);
+        rc = row_get(t, TABLE_TARGET, (struct row_key){key, sizeof(key)}, target_read, &target,
+                     err);
         if (rc != BDFS_OK)
                 return rc;
-        if (n < 2 || value[0] != TABLE_ROW_VERSION || n > 1 + SYMLINK_BYTES_MAX)
-                return row_corrupt(TABLE_TARGET, err);
-        *ret = (const char *)value + 1;
-        *ret_n = n - 1;
+        *ret = target.bytes;
+        *ret_n = target.n;
         return BDFS_OK;
 }
 

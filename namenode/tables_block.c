@@ -14,21 +14,26 @@ void extent_key(uint8_t to[16], uint64_t inode, uint64_t offset)
         put_u64be(to + 8, offset);
 }
 
+static bool extent_read(struct row_in *in, void *to)
+{
+        struct extent *ret = to;
+
+        ret->inode = rd_u64be(&in->key);
+        ret->offset = rd_u64be(&in->key);
+        ret->length = rd_u64be(&in->value);
+        ret->block = rd_u64be(&in->value);
+        ret->base = rd_u64be(&in->value);
+        return rd_done(&in->key) && ret->block != 0 && ret->offset <= FILE_BYTES_MAX &&
+               ret->length <= FILE_BYTES_MAX - ret->offset &&
+               ret->base <= FILE_BYTES_MAX - ret->length;
+}
+
 bool extent_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                    struct extent *ret)
 {
-        struct rd r = row_rd(value, n);
+        const struct row_bytes b = {TABLE_EXTENT, {key, key_n}, value, n};
 
-        if (key_n != 16)
-                return false;
-        ret->inode = get_u64be(key);
-        ret->offset = get_u64be(key + 8);
-        ret->length = rd_u64be(&r);
-        ret->block = rd_u64be(&r);
-        ret->base = rd_u64be(&r);
-        return rd_done(&r) && ret->block != 0 && ret->offset <= FILE_BYTES_MAX &&
-               ret->length <= FILE_BYTES_MAX - ret->offset &&
-               ret->base <= FILE_BYTES_MAX - ret->length;
+        return row_decode(&b, extent_read, ret);
 }
 
 enum bdfs_status table_put_extent(struct store_txn *t, const struct extent *row,
@@ -83,52 +88,51 @@ static bool block_has_more(const struct block *b)
         return b->state == BLOCK_RETIRED || b->decided;
 }
 
+static bool block_read(struct row_in *in, void *to)
+{
+        struct block *ret = to;
+        struct rd *r = &in->value;
+        uint8_t decided = 0;
+
+        ret->id = rd_u64be(&in->key);
+        ret->stamp = rd_u64be(r);
+        ret->length = rd_u64be(r);
+        ret->state = (enum block_state)rd_u8(r);
+        ret->replication = rd_u16be(r);
+        ret->refs = rd_u32be(r);
+        ret->nodes_n = rd_u8(r);
+        ret->pipeline_n = rd_u8(r);
+        if (r->bad || ret->nodes_n > BLOCK_NODES_MAX)
+                return false;
+        for (uint32_t i = 0; i < ret->nodes_n; i++)
+                ret->nodes[i] = rd_u32be(r);
+        ret->retired_ms = 0;
+        ret->decided_length = 0;
+        if (in->version >= BLOCK_ROW_MORE) {
+                ret->retired_ms = (int64_t)rd_u64be(r);
+                decided = rd_u8(r);
+                ret->decided_length = rd_u64be(r);
+        }
+        ret->decided = decided == 1;
+        return rd_done(&in->key) && decided <= 1 && block_sane(ret) &&
+               (in->version >= BLOCK_ROW_MORE) == block_has_more(ret);
+}
+
 bool block_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                   struct block *ret)
 {
-        struct rd r = rd_of(value, n);
-        uint8_t version = rd_u8(&r), decided = 0;
+        const struct row_bytes b = {TABLE_BLOCK, {key, key_n}, value, n};
 
-        if (key_n != 8 || (version != TABLE_ROW_VERSION && version != BLOCK_ROW_MORE))
-                return false;
-        ret->id = get_u64be(key);
-        ret->stamp = rd_u64be(&r);
-        ret->length = rd_u64be(&r);
-        ret->state = (enum block_state)rd_u8(&r);
-        ret->replication = rd_u16be(&r);
-        ret->refs = rd_u32be(&r);
-        ret->nodes_n = rd_u8(&r);
-        ret->pipeline_n = rd_u8(&r);
-        if (r.bad || ret->nodes_n > BLOCK_NODES_MAX)
-                return false;
-        for (uint32_t i = 0; i < ret->nodes_n; i++)
-                ret->nodes[i] = rd_u32be(&r);
-        ret->retired_ms = 0;
-        ret->decided_length = 0;
-        if (version == BLOCK_ROW_MORE) {
-                ret->retired_ms = (int64_t)rd_u64be(&r);
-                decided = rd_u8(&r);
-                ret->decided_length = rd_u64be(&r);
-        }
-        ret->decided = decided == 1;
-        return rd_done(&r) && decided <= 1 && block_sane(ret) &&
-               (version == BLOCK_ROW_MORE) == block_has_more(ret);
+        return row_decode(&b, block_read, ret);
 }
 
 enum bdfs_status table_get_block(struct store_txn *t, uint64_t id, struct block *ret,
                                  struct bdfs_err *err)
 {
         uint8_t key[8];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         put_u64be(key, id);
-        rc = store_get(t, TABLE_BLOCK, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        return block_decode(key, sizeof(key), value, n, ret) ? BDFS_OK
-                                                             : row_corrupt(TABLE_BLOCK, err);
+        return row_get(t, TABLE_BLOCK, (struct row_key){key, sizeof(key)}, block_read, ret, err);
 }
 
 enum bdfs_status table_put_block(struct store_txn *t, const struct block *row,
@@ -264,22 +268,20 @@ enum bdfs_status table_first_retired(struct store_txn *t, struct retired *ret,
         return rc;
 }
 
+static bool retired_bytes_read(struct row_in *in, void *to)
+{
+        *(uint64_t *)to = rd_u64be(&in->value);
+        return true;
+}
+
 enum bdfs_status table_get_retired_bytes(struct store_txn *t, uint64_t *ret, struct bdfs_err *err)
 {
-        const uint8_t *value;
-        size_t n;
-        struct rd r;
-        enum bdfs_status rc = store_get(t, TABLE_META, retired_bytes_key,
-                                        sizeof(retired_bytes_key) - 1, &value, &n, err);
+        const struct row_key key = {retired_bytes_key, sizeof(retired_bytes_key) - 1};
+        enum bdfs_status rc;
 
         *ret = 0;
-        if (rc == BDFS_NOT_FOUND)
-                return BDFS_OK;
-        if (rc != BDFS_OK)
-                return rc;
-        r = row_rd(value, n);
-        *ret = rd_u64be(&r);
-        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+        rc = row_get(t, TABLE_META, key, retired_bytes_read, ret, err);
+        return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
 }
 
 enum bdfs_status table_put_retired_bytes(struct store_txn *t, uint64_t bytes, struct bdfs_err *err)
@@ -293,33 +295,23 @@ enum bdfs_status table_put_retired_bytes(struct store_txn *t, uint64_t bytes, st
                          sizeof(value), err);
 }
 
-static bool freed_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
-                         struct freed_row *ret)
+static bool freed_read(struct row_in *in, void *to)
 {
-        struct rd r = row_rd(value, n);
+        struct freed_row *ret = to;
 
-        if (key_n != 8)
-                return false;
-        ret->block = get_u64be(key);
-        ret->stamp = rd_u64be(&r);
-        ret->time_ms = (int64_t)rd_u64be(&r);
-        return rd_done(&r) && ret->block != 0;
+        ret->block = rd_u64be(&in->key);
+        ret->stamp = rd_u64be(&in->value);
+        ret->time_ms = (int64_t)rd_u64be(&in->value);
+        return rd_done(&in->key) && ret->block != 0;
 }
 
 enum bdfs_status table_get_freed(struct store_txn *t, uint64_t block, struct freed_row *ret,
                                  struct bdfs_err *err)
 {
         uint8_t key[8];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         put_u64be(key, block);
-        rc = store_get(t, TABLE_FREED, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        return freed_decode(key, sizeof(key), value, n, ret) ? BDFS_OK
-                                                             : row_corrupt(TABLE_FREED, err);
+        return row_get(t, TABLE_FREED, (struct row_key){key, sizeof(key)}, freed_read, ret, err);
 }
 
 enum bdfs_status table_put_freed(struct store_txn *t, const struct freed_row *row,
@@ -346,8 +338,6 @@ enum bdfs_status table_del_freed(struct store_txn *t, uint64_t block, struct bdf
 enum bdfs_status table_list_freed(struct store_txn *t, uint64_t after, struct freed_row *ret,
                                   size_t room, size_t *ret_n, struct bdfs_err *err)
 {
-        const uint8_t *k, *v;
-        size_t k_n, v_n;
         uint8_t key[8];
         struct store_cursor *c;
         enum bdfs_status rc = store_cursor_open(t, TABLE_FREED, &c, err);
@@ -358,11 +348,9 @@ enum bdfs_status table_list_freed(struct store_txn *t, uint64_t after, struct fr
         put_u64be(key, after + 1);
         rc = after == UINT64_MAX ? BDFS_NOT_FOUND : store_cursor_seek(c, key, sizeof(key), NULL);
         while (rc == BDFS_OK && *ret_n < room) {
-                store_cursor_at(c, &k, &k_n, &v, &v_n);
-                if (!freed_decode(k, k_n, v, v_n, &ret[*ret_n])) {
-                        rc = row_corrupt(TABLE_FREED, err);
+                rc = row_at(c, TABLE_FREED, freed_read, &ret[*ret_n], err);
+                if (rc != BDFS_OK)
                         break;
-                }
                 (*ret_n)++;
                 rc = store_cursor_next(c, NULL);
         }

@@ -17,45 +17,53 @@ static size_t name_key(uint8_t to[1 + USER_NAME_BYTES_MAX], const char *name, si
         return 1 + n;
 }
 
+/* A name and its NUL. */
+static bool name_read(struct row_in *in, void *to)
+{
+        const char **ret = to;
+        size_t n = rd_left(&in->value);
+        const uint8_t *bytes = rd_bytes(&in->value, n);
+
+        if (n < 1 || n > USER_NAME_BYTES_MAX + 1 || memchr(bytes, 0, n) != bytes + n - 1)
+                return false;
+        *ret = (const char *)bytes;
+        return true;
+}
+
 enum bdfs_status table_name(struct store_txn *t, uint32_t id, const char **ret,
                             struct bdfs_err *err)
 {
         uint8_t key[5];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         name_id_key(key, id);
-        rc = store_get(t, TABLE_NAME, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        if (n < 2 || n > USER_NAME_BYTES_MAX + 2 || value[0] != TABLE_ROW_VERSION ||
-            value[n - 1] != '\0' || memchr(value + 1, 0, n - 2) != NULL)
-                return row_corrupt(TABLE_NAME, err);
-        *ret = (const char *)value + 1;
-        return BDFS_OK;
+        return row_get(t, TABLE_NAME, (struct row_key){key, sizeof(key)}, name_read, ret, err);
+}
+
+static bool number_read(struct row_in *in, void *to)
+{
+        *(uint32_t *)to = rd_u32be(&in->value);
+        return true;
 }
 
 enum bdfs_status table_name_id(struct store_txn *t, const char *name, uint32_t *ret,
                                struct bdfs_err *err)
 {
         uint8_t key[1 + USER_NAME_BYTES_MAX];
-        const uint8_t *value;
-        size_t n = strlen(name), value_n;
-        struct rd r;
+        size_t n = strlen(name);
+        uint32_t id = NAME_NONE;
         enum bdfs_status rc;
 
         *ret = NAME_NONE;
         if (n > USER_NAME_BYTES_MAX)
                 return BDFS_OK;
-        rc = store_get(t, TABLE_NAME, key, name_key(key, name, n), &value, &value_n, NULL);
+        n = name_key(key, name, n);
+        rc = row_get(t, TABLE_NAME, (struct row_key){key, n}, number_read, &id, NULL);
         if (rc == BDFS_NOT_FOUND)
-                return BDFS_OK;
+                return BDFS_OK; /* no text is made */
         if (rc != BDFS_OK)
                 return bdfs_fail(err, rc, "look up the name %s", name);
-        r = row_rd(value, value_n);
-        *ret = rd_u32be(&r);
-        return rd_done(&r) && *ret != NAME_NONE ? BDFS_OK : row_corrupt(TABLE_NAME, err);
+        *ret = id;
+        return id != NAME_NONE ? BDFS_OK : row_corrupt(TABLE_NAME, err);
 }
 
 enum bdfs_status table_put_name(struct store_txn *t, uint32_t id, const char *name,
@@ -81,27 +89,27 @@ enum bdfs_status table_put_name(struct store_txn *t, uint32_t id, const char *na
 
 /* ---- datanodes ------------------------------------------------------------------------------ */
 
-static bool node_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
-                        struct node_row *ret)
+static bool node_read(struct row_in *in, void *to)
 {
-        struct rd r = row_rd(value, n);
+        struct node_row *ret = to;
+        struct rd *r = &in->value;
         const uint8_t *bytes;
-        uint8_t uuid_n;
+        uint8_t uuid_n, kind = rd_u8(&in->key);
 
-        if (key_n != 5 || key[0] != 'i')
+        *ret = (struct node_row){.number = rd_u32be(&in->key)};
+        if (!rd_done(&in->key) || kind != 'i')
                 return false;
-        *ret = (struct node_row){.number = get_u32be(key + 1)};
-        uuid_n = rd_u8(&r);
-        bytes = rd_bytes(&r, uuid_n);
+        uuid_n = rd_u8(r);
+        bytes = rd_bytes(r, uuid_n);
         if (bytes == NULL || uuid_n > NODE_UUID_BYTES_MAX || memchr(bytes, 0, uuid_n) != NULL)
                 return false;
         memcpy(ret->uuid, bytes, uuid_n);
-        ret->key_n = rd_u8(&r);
-        bytes = rd_bytes(&r, ret->key_n);
+        ret->key_n = rd_u8(r);
+        bytes = rd_bytes(r, ret->key_n);
         if (bytes == NULL || ret->key_n > NODE_KEY_BYTES_MAX)
                 return false;
         memcpy(ret->key, bytes, ret->key_n);
-        return rd_done(&r);
+        return true;
 }
 
 static void node_key(uint8_t to[5], uint32_t number)
@@ -114,16 +122,9 @@ enum bdfs_status table_get_node(struct store_txn *t, uint32_t number, struct nod
                                 struct bdfs_err *err)
 {
         uint8_t key[5];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         node_key(key, number);
-        rc = store_get(t, TABLE_NODE, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        return node_decode(key, sizeof(key), value, n, ret) ? BDFS_OK
-                                                            : row_corrupt(TABLE_NODE, err);
+        return row_get(t, TABLE_NODE, (struct row_key){key, sizeof(key)}, node_read, ret, err);
 }
 
 static size_t uuid_key(uint8_t to[1 + NODE_UUID_BYTES_MAX], const char *uuid)
@@ -139,20 +140,12 @@ enum bdfs_status table_find_node(struct store_txn *t, const char *uuid, struct n
                                  struct bdfs_err *err)
 {
         uint8_t key[1 + NODE_UUID_BYTES_MAX];
-        const uint8_t *value;
-        size_t n;
-        struct rd r;
-        uint32_t number;
-        enum bdfs_status rc;
+        size_t n = uuid_key(key, uuid);
+        uint32_t number = 0;
+        enum bdfs_status rc =
+                row_get(t, TABLE_NODE, (struct row_key){key, n}, number_read, &number, err);
 
-        rc = store_get(t, TABLE_NODE, key, uuid_key(key, uuid), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        r = row_rd(value, n);
-        number = rd_u32be(&r);
-        if (!rd_done(&r))
-                return row_corrupt(TABLE_NODE, err);
-        return table_get_node(t, number, ret, err);
+        return rc == BDFS_OK ? table_get_node(t, number, ret, err) : rc;
 }
 
 enum bdfs_status table_put_node(struct store_txn *t, const struct node_row *row,
@@ -200,8 +193,8 @@ enum bdfs_status table_next_node(struct store_txn *t, uint32_t after, struct nod
                 store_cursor_at(c, &key, &key_n, &value, &n);
                 if (key_n > 0 && key[0] != 'i')
                         rc = bdfs_fail(err, BDFS_NOT_FOUND, "no further datanode");
-                else if (!node_decode(key, key_n, value, n, ret))
-                        rc = row_corrupt(TABLE_NODE, err);
+                else
+                        rc = row_at(c, TABLE_NODE, node_read, ret, err);
         }
         store_cursor_close(c);
         return rc;
@@ -212,25 +205,25 @@ enum bdfs_status table_next_node(struct store_txn *t, uint32_t after, struct nod
 static const char counters_key[] = "counters";
 static const char format_key[] = "format";
 
+static bool counters_read(struct row_in *in, void *to)
+{
+        struct counters *ret = to;
+
+        ret->inode = rd_u64be(&in->value);
+        ret->block = rd_u64be(&in->value);
+        ret->stamp = rd_u64be(&in->value);
+        ret->holder = rd_u64be(&in->value);
+        ret->name = rd_u32be(&in->value);
+        ret->node = rd_u32be(&in->value);
+        return true;
+}
+
 enum bdfs_status table_get_counters(struct store_txn *t, struct counters *ret,
                                     struct bdfs_err *err)
 {
-        const uint8_t *value;
-        size_t n;
-        struct rd r;
-        enum bdfs_status rc;
+        const struct row_key key = {counters_key, sizeof(counters_key) - 1};
 
-        rc = store_get(t, TABLE_META, counters_key, sizeof(counters_key) - 1, &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        r = row_rd(value, n);
-        ret->inode = rd_u64be(&r);
-        ret->block = rd_u64be(&r);
-        ret->stamp = rd_u64be(&r);
-        ret->holder = rd_u64be(&r);
-        ret->name = rd_u32be(&r);
-        ret->node = rd_u32be(&r);
-        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+        return row_get(t, TABLE_META, key, counters_read, ret, err);
 }
 
 enum bdfs_status table_put_counters(struct store_txn *t, const struct counters *row,
@@ -250,31 +243,31 @@ enum bdfs_status table_put_counters(struct store_txn *t, const struct counters *
                          sizeof(value), err);
 }
 
-enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struct bdfs_err *err)
+static bool format_read(struct row_in *in, void *to)
 {
-        const uint8_t *value, *bytes;
-        size_t n;
+        struct format *ret = to;
+        struct rd *r = &in->value;
+        const uint8_t *bytes = rd_bytes(r, sizeof(ret->cluster));
         uint8_t pool_n;
-        struct rd r;
-        enum bdfs_status rc;
 
-        rc = store_get(t, TABLE_META, format_key, sizeof(format_key) - 1, &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        r = row_rd(value, n);
         *ret = (struct format){0};
-        bytes = rd_bytes(&r, sizeof(ret->cluster));
         if (bytes != NULL)
                 memcpy(ret->cluster, bytes, sizeof(ret->cluster));
-        ret->time_ms = (int64_t)rd_u64be(&r);
-        ret->block_bytes_min = rd_u64be(&r);
-        pool_n = rd_u8(&r);
-        bytes = rd_bytes(&r, pool_n);
-        if (bytes == NULL || pool_n >= sizeof(ret->pool) || memchr(bytes, 0, pool_n) != NULL ||
-            !rd_done(&r))
-                return row_corrupt(TABLE_META, err);
+        ret->time_ms = (int64_t)rd_u64be(r);
+        ret->block_bytes_min = rd_u64be(r);
+        pool_n = rd_u8(r);
+        bytes = rd_bytes(r, pool_n);
+        if (bytes == NULL || pool_n >= sizeof(ret->pool) || memchr(bytes, 0, pool_n) != NULL)
+                return false;
         memcpy(ret->pool, bytes, pool_n);
-        return BDFS_OK;
+        return true;
+}
+
+enum bdfs_status table_get_format(struct store_txn *t, struct format *ret, struct bdfs_err *err)
+{
+        const struct row_key key = {format_key, sizeof(format_key) - 1};
+
+        return row_get(t, TABLE_META, key, format_read, ret, err);
 }
 
 enum bdfs_status table_put_format(struct store_txn *t, const struct format *row,
@@ -334,31 +327,42 @@ static enum bdfs_status check_table(const char *name, uint8_t version, struct bd
                          "use a newer bdfs-namenode", name);
 }
 
+struct versions_check {
+        enum bdfs_status rc; /* of a table that is too new, or OK */
+        struct bdfs_err *err;
+};
+
+static bool versions_read(struct row_in *in, void *to)
+{
+        struct versions_check *c = to;
+        char text[VERSIONS_NAME_BYTES_MAX + 1];
+        struct rd *r = &in->value;
+
+        for (unsigned left = rd_u8(r); left > 0; left--) {
+                uint8_t n = rd_u8(r);
+                const uint8_t *name = rd_bytes(r, n);
+
+                if (name == NULL || n == 0 || n > VERSIONS_NAME_BYTES_MAX)
+                        return false;
+                memcpy(text, name, n);
+                text[n] = '\0';
+                if (c->rc == BDFS_OK)
+                        c->rc = check_table(text, rd_u8(r), c->err);
+                else
+                        (void)rd_u8(r);
+        }
+        return true;
+}
+
 enum bdfs_status table_check_versions(struct store_txn *t, struct bdfs_err *err)
 {
-        const uint8_t *value, *name;
-        char text[VERSIONS_NAME_BYTES_MAX + 1];
-        struct rd r;
-        size_t n;
-        enum bdfs_status rc = store_get(t, TABLE_META, versions_key, sizeof(versions_key) - 1,
-                                        &value, &n, err);
+        const struct row_key key = {versions_key, sizeof(versions_key) - 1};
+        struct versions_check c = {.rc = BDFS_OK, .err = err};
+        enum bdfs_status rc = row_get(t, TABLE_META, key, versions_read, &c, err);
 
-        if (rc != BDFS_OK)
-                return rc == BDFS_NOT_FOUND ? BDFS_OK : rc;
-        r = row_rd(value, n);
-        for (unsigned left = rd_u8(&r); left > 0; left--) {
-                uint8_t name_n = rd_u8(&r);
-
-                name = rd_bytes(&r, name_n);
-                if (name == NULL || name_n == 0 || name_n > VERSIONS_NAME_BYTES_MAX)
-                        return row_corrupt(TABLE_META, err);
-                memcpy(text, name, name_n);
-                text[name_n] = '\0';
-                rc = check_table(text, rd_u8(&r), err);
-                if (rc != BDFS_OK)
-                        return rc;
-        }
-        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_META, err);
+        if (rc == BDFS_NOT_FOUND)
+                return BDFS_OK;
+        return rc != BDFS_OK ? rc : c.rc;
 }
 
 enum bdfs_status table_versions_are_ours(struct store_txn *t, bool *ret, struct bdfs_err *err)

@@ -4,29 +4,30 @@
 
 /* ---- totals --------------------------------------------------------------------------------- */
 
+static bool total_read(struct row_in *in, void *to)
+{
+        struct total *ret = to;
+
+        ret->files = rd_u64be(&in->value);
+        ret->directories = rd_u64be(&in->value);
+        ret->symlinks = rd_u64be(&in->value);
+        ret->bytes = rd_u64be(&in->value);
+        ret->space = rd_u64be(&in->value);
+        return true;
+}
+
 enum bdfs_status table_get_total(struct store_txn *t, uint64_t directory, struct total *ret,
                                  struct bdfs_err *err)
 {
         uint8_t key[8];
-        const uint8_t *value;
-        size_t n;
-        struct rd r;
         enum bdfs_status rc;
 
         put_u64be(key, directory);
         *ret = (struct total){0};
-        rc = store_get(t, TABLE_TOTAL, key, sizeof(key), &value, &n, NULL);
-        if (rc == BDFS_NOT_FOUND)
+        rc = row_get(t, TABLE_TOTAL, (struct row_key){key, sizeof(key)}, total_read, ret, NULL);
+        if (rc == BDFS_OK || rc == BDFS_NOT_FOUND)
                 return BDFS_OK;
-        if (rc != BDFS_OK)
-                return bdfs_fail(err, rc, "totals of inode %" PRIu64, directory);
-        r = row_rd(value, n);
-        ret->files = rd_u64be(&r);
-        ret->directories = rd_u64be(&r);
-        ret->symlinks = rd_u64be(&r);
-        ret->bytes = rd_u64be(&r);
-        ret->space = rd_u64be(&r);
-        return rd_done(&r) ? BDFS_OK : row_corrupt(TABLE_TOTAL, err);
+        return bdfs_fail(err, rc, "totals of inode %" PRIu64, directory);
 }
 
 static bool total_is_zero(const struct total *row)
@@ -75,42 +76,53 @@ void class_key(uint8_t to[CLASS_KEY_BYTES], uint64_t directory, const struct cla
         row_u8(&r, c->empty ? 1 : 0);
 }
 
+struct class_row {
+        uint64_t directory, count;
+        struct class class;
+};
+
+static bool class_read(struct row_in *in, void *to)
+{
+        struct class_row *ret = to;
+        uint8_t empty;
+
+        ret->directory = rd_u64be(&in->key);
+        ret->class.owner = rd_u32be(&in->key);
+        ret->class.group = rd_u32be(&in->key);
+        ret->class.mode = rd_u16be(&in->key);
+        empty = rd_u8(&in->key);
+        ret->class.empty = empty != 0;
+        ret->count = rd_u64be(&in->value);
+        return rd_done(&in->key) && empty <= 1 && ret->count > 0;
+}
+
 bool class_decode(const uint8_t *key, size_t key_n, const uint8_t *value, size_t n,
                   uint64_t *ret_directory, struct class *ret, uint64_t *ret_count)
 {
-        struct rd k = rd_of(key, key_n), r = row_rd(value, n);
-        uint8_t empty;
+        const struct row_bytes b = {TABLE_CLASS, {key, key_n}, value, n};
+        struct class_row row;
 
-        *ret_directory = rd_u64be(&k);
-        ret->owner = rd_u32be(&k);
-        ret->group = rd_u32be(&k);
-        ret->mode = rd_u16be(&k);
-        empty = rd_u8(&k);
-        ret->empty = empty != 0;
-        *ret_count = rd_u64be(&r);
-        return rd_done(&k) && rd_done(&r) && empty <= 1 && *ret_count > 0;
+        if (!row_decode(&b, class_read, &row))
+                return false;
+        *ret_directory = row.directory;
+        *ret = row.class;
+        *ret_count = row.count;
+        return true;
 }
 
 enum bdfs_status table_get_class(struct store_txn *t, uint64_t directory, const struct class *c,
                                  uint64_t *ret, struct bdfs_err *err)
 {
         uint8_t key[CLASS_KEY_BYTES];
-        const uint8_t *value;
-        size_t n;
-        uint64_t same;
-        struct class got;
+        struct class_row row = {.count = 0};
         enum bdfs_status rc;
 
         class_key(key, directory, c);
-        *ret = 0;
-        rc = store_get(t, TABLE_CLASS, key, sizeof(key), &value, &n, NULL);
-        if (rc == BDFS_NOT_FOUND)
+        rc = row_get(t, TABLE_CLASS, (struct row_key){key, sizeof(key)}, class_read, &row, NULL);
+        *ret = row.count;
+        if (rc == BDFS_OK || rc == BDFS_NOT_FOUND)
                 return BDFS_OK;
-        if (rc != BDFS_OK)
-                return bdfs_fail(err, rc, "classes of inode %" PRIu64, directory);
-        return class_decode(key, sizeof(key), value, n, &same, &got, ret)
-                       ? BDFS_OK
-                       : row_corrupt(TABLE_CLASS, err);
+        return bdfs_fail(err, rc, "classes of inode %" PRIu64, directory);
 }
 
 enum bdfs_status table_put_class(struct store_txn *t, uint64_t directory, const struct class *c,
@@ -144,27 +156,27 @@ static void id_key(uint8_t to[9], uint64_t id)
         put_u64be(to + 1, id);
 }
 
+static bool holder_read(struct row_in *in, void *to)
+{
+        struct holder *ret = to;
+        uint8_t hadoop;
+
+        ret->id = rd_u64be(&in->value);
+        ret->files = rd_u64be(&in->value);
+        hadoop = rd_u8(&in->value);
+        ret->hadoop = hadoop != 0;
+        return hadoop <= 1 && ret->id != 0;
+}
+
 enum bdfs_status table_get_holder(struct store_txn *t, const char *name, size_t n,
                                   struct holder *ret, struct bdfs_err *err)
 {
-        uint8_t key[1 + HOLDER_BYTES_MAX], hadoop;
-        const uint8_t *value;
-        size_t value_n;
-        struct rd r;
-        enum bdfs_status rc;
+        uint8_t key[1 + HOLDER_BYTES_MAX];
 
         if (n > HOLDER_BYTES_MAX)
                 return bdfs_fail(err, BDFS_NOT_FOUND, "no such lease holder");
-        rc = store_get(t, TABLE_HOLDER, key, holder_key(key, name, n), &value, &value_n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        r = row_rd(value, value_n);
-        ret->id = rd_u64be(&r);
-        ret->files = rd_u64be(&r);
-        hadoop = rd_u8(&r);
-        ret->hadoop = hadoop != 0;
-        return rd_done(&r) && hadoop <= 1 && ret->id != 0 ? BDFS_OK
-                                                          : row_corrupt(TABLE_HOLDER, err);
+        n = holder_key(key, name, n);
+        return row_get(t, TABLE_HOLDER, (struct row_key){key, n}, holder_read, ret, err);
 }
 
 static enum bdfs_status del_holder(struct store_txn *t, const char *name, size_t n, uint64_t id,
@@ -210,24 +222,27 @@ enum bdfs_status table_put_holder_name(struct store_txn *t, uint64_t id, const c
         return store_put(t, TABLE_HOLDER, key, sizeof(key), value, n + 1, err);
 }
 
+static bool holder_name_read(struct row_in *in, void *to)
+{
+        size_t n = rd_left(&in->value);
+        const uint8_t *bytes = rd_bytes(&in->value, n);
+        char *ret = to;
+
+        if (n > HOLDER_BYTES_MAX || memchr(bytes, 0, n) != NULL)
+                return false;
+        memcpy(ret, bytes, n);
+        ret[n] = '\0';
+        return true;
+}
+
 enum bdfs_status table_holder_name(struct store_txn *t, uint64_t id,
                                    char ret[HOLDER_BYTES_MAX + 1], struct bdfs_err *err)
 {
         uint8_t key[9];
-        const uint8_t *value;
-        size_t n;
-        enum bdfs_status rc;
 
         id_key(key, id);
-        rc = store_get(t, TABLE_HOLDER, key, sizeof(key), &value, &n, err);
-        if (rc != BDFS_OK)
-                return rc;
-        if (n < 1 || n > 1 + HOLDER_BYTES_MAX || value[0] != TABLE_ROW_VERSION ||
-            memchr(value + 1, 0, n - 1) != NULL)
-                return row_corrupt(TABLE_HOLDER, err);
-        memcpy(ret, value + 1, n - 1);
-        ret[n - 1] = '\0';
-        return BDFS_OK;
+        return row_get(t, TABLE_HOLDER, (struct row_key){key, sizeof(key)}, holder_name_read, ret,
+                       err);
 }
 
 static void lease_key(uint8_t to[16], uint64_t holder, uint64_t inode)

@@ -1,5 +1,5 @@
 /*
- * tables_rows.h - what tables_*.c share: a writer of small rows and the one way of reading one.
+ * tables_rows.h - what tables*.c share: a writer of small rows and the one way of reading one.
  *
  * struct row writes into room of the caller that is large enough by construction.
  */
@@ -38,17 +38,61 @@ static inline void row_bytes(struct row *r, const void *bytes, size_t n)
         r->at += n;
 }
 
-/* A reader behind the version byte of a row that has had one version only. */
-static inline struct rd row_rd(const uint8_t *value, size_t n)
-{
-        struct rd r = rd_of(value, n);
+/* A row as its decoder sees it: of a version that table_versions allows. */
+struct row_in {
+        struct rd key;
+        struct rd value; /* behind the version */
+        uint8_t version;
+};
+/* False when it makes no sense; whether all of the value was read is looked at behind it. A decoder
+ * that does not look at the key gets what the caller knows of it in @ret. */
+typedef bool row_decoder(struct row_in *in, void *ret);
 
-        if (rd_u8(&r) != TABLE_ROW_VERSION)
-                r.bad = true;
-        return r;
+struct row_key {
+        const void *bytes;
+        size_t n;
+};
+struct row_bytes {
+        enum table table;
+        struct row_key key;
+        const uint8_t *value;
+        size_t n;
+};
+
+static inline bool row_decode(const struct row_bytes *b, row_decoder *decode, void *ret)
+{
+        struct row_in in = {.key = rd_of(b->key.bytes, b->key.n), .value = rd_of(b->value, b->n)};
+
+        in.version = rd_u8(&in.value);
+        return in.version > 0 && in.version <= table_versions[b->table] && decode(&in, ret) &&
+               rd_done(&in.value);
 }
 
 static inline enum bdfs_status row_corrupt(enum table table, struct bdfs_err *err)
 {
         return bdfs_fail(err, BDFS_CORRUPT, "row in table %s makes no sense", table_names[table]);
+}
+
+/* The row under a key: NOT_FOUND, or CORRUPT when its decoder does not take it. */
+static inline enum bdfs_status row_get(struct store_txn *t, enum table table, struct row_key key,
+                                       row_decoder *decode, void *ret, struct bdfs_err *err)
+{
+        struct row_bytes b = {.table = table, .key = key};
+        enum bdfs_status rc = store_get(t, table, key.bytes, key.n, &b.value, &b.n, err);
+
+        if (rc != BDFS_OK)
+                return rc;
+        return row_decode(&b, decode, ret) ? BDFS_OK : row_corrupt(table, err);
+}
+
+/* The row that the cursor stands at. */
+static inline enum bdfs_status row_at(const struct store_cursor *c, enum table table,
+                                      row_decoder *decode, void *ret, struct bdfs_err *err)
+{
+        struct row_bytes b = {.table = table};
+        const uint8_t *key;
+
+        store_cursor_at(c, &key, &b.key.n, &b.value, &b.n);
+        b.key.bytes = key;
+        return row_decode(&b, decode, ret) ? BDFS_OK : row_corrupt(table, err);
 }
