@@ -185,6 +185,28 @@ static void try_names(const struct os_addr *to, const char *port, const char *ow
         attempt(what, !calls(to, self, METHOD_BDFS_DATANODE_register, &reg.base, &err), err.text);
 }
 
+/* What would make datanodes work on a block, or its pipeline change. */
+static void try_block(const struct os_addr *to, const char *port, const char *self,
+                      const Hadoop__LocatedBlockProto *stolen)
+{
+        Hadoop__ReportBadBlocksRequestProto bad = HADOOP__REPORT_BAD_BLOCKS_REQUEST_PROTO__INIT;
+        Hadoop__UpdateBlockForPipelineRequestProto stamp =
+                HADOOP__UPDATE_BLOCK_FOR_PIPELINE_REQUEST_PROTO__INIT;
+        Hadoop__LocatedBlockProto b = *stolen, *list = &b;
+        struct bdfs_err err = {0};
+        char what[128], holder[] = "intruder";
+
+        bad.blocks = &list;
+        bad.n_blocks = 1;
+        (void)snprintf(what, sizeof(what), "%s: calling another's block bad", port);
+        attempt(what, !calls(to, self, METHOD_CLIENT_reportBadBlocks, &bad.base, &err), err.text);
+        stamp.block = b.b;
+        stamp.clientname = holder;
+        (void)snprintf(what, sizeof(what), "%s: a new stamp for another's block", port);
+        attempt(what, !calls(to, self, METHOD_CLIENT_updateBlockForPipeline, &stamp.base, &err),
+                err.text);
+}
+
 /* Say hello, claim root, ask for a directory and close at once: the kernel then has no owner for
  * the socket any more, and nobody may take that for root. */
 static void send_and_close(const struct os_addr *to, const char *name)
@@ -260,6 +282,7 @@ static void intrude(const char *conf, const char *owner, const char *self, const
         for (size_t i = 0; i < 2; i++) {
                 try_names(&p->nn[i], nn[i], owner, self);
                 try_closing(fs, &p->nn[i], nn[i]);
+                try_block(&p->nn[i], nn[i], self, stolen);
                 try_tokens(fs, stolen, &p->dn[i], dn[i], false);
         }
         message_free(stolen);
