@@ -23,7 +23,7 @@ static enum bdfs_status close_at_once(struct apply *a, struct writing *w, struct
 /*
  * The old writer is fenced: its block has another stamp and the file another holder. A block that
  * was committed goes back to being under construction, with its length as the least that recovery
- * may find.
+ * may find; so does what an earlier recovery decided and told.
  */
 static enum bdfs_status start(struct apply *a, struct writing *w, const char *holder, bool hadoop,
                               bool raise, struct bdfs_err *err)
@@ -33,6 +33,8 @@ static enum bdfs_status start(struct apply *a, struct writing *w, const char *ho
         if (raise) {
                 w->block.stamp = apply_counters(a)->stamp++;
                 w->block.state = BLOCK_UNDER_CONSTRUCTION;
+                if (w->block.decided && w->block.decided_length > w->block.length)
+                        w->block.length = w->block.decided_length; /* sealed copies may be there */
                 w->block.decided = false; /* what was decided was said under the stamp before */
                 w->block.decided_length = 0;
                 rc = table_put_block(a->t, &w->block, err);

@@ -275,8 +275,12 @@ static void a_length_that_was_decided_stays_until_the_stamp_is_raised(void **sta
         assert_int_equal(do_decide(inode, b), BDFS_FAILED);
         assert_int_equal(do_close_expired(inode, b), BDFS_FAILED);
         assert_int_equal(do_close_expired(inode, (struct at_block){0}), BDFS_FAILED);
-        OK(do_start_recovery(inode)); /* anew */
-        b = got(700);
+        OK(do_start_recovery(inode)); /* anew, and not for less */
+        b = got(599);
+        assert_int_equal(do_decide(inode, b), BDFS_FAILED);
+        assert_int_equal(do_close_expired(inode, (struct at_block){0}), BDFS_FAILED);
+        kit_check();
+        b.length = 700;
         OK(do_decide(inode, b));
         OK(do_close_expired(inode, b));
         kit_check();
