@@ -1056,6 +1056,44 @@ static void a_freed_block_is_gone_when_everybody_has_said_so(void **state)
         assert_int_equal(gone(B1), 1);
 }
 
+static void space_is_short_when_a_block_found_no_room(void **state)
+{
+        struct place_request q = {.wanted = 2, .writer_host = "", .bytes = 200 * GIB};
+        const uint32_t one[] = {1};
+        uint32_t nodes[2];
+        struct bdfs_err err;
+        size_t n;
+
+        (void)state;
+        join_all(2);
+        assert_false(blocks_space_short(k->b));
+        assert_int_equal(blocks_place(k->b, &q, nodes, &n, &err), BDFS_NO_SPACE);
+        assert_true(blocks_space_short(k->b));
+        assert_false(blocks_space_short(k->b)); /* once for each time */
+        k->node[2].remaining = 0; /* nor a copy */
+        (void)kit_heartbeat(k, 2);
+        (void)kit_join(k, 3);
+        k->node[3].remaining = 0;
+        (void)kit_heartbeat(k, 3);
+        kit_stored(k, B1, 2, one, 1);
+        kit_report(k, 1);
+        kit_pass(k, SETTLE_MS);
+        assert_int_equal(k->copies_n, 0);
+        assert_true(blocks_space_short(k->b));
+}
+
+static void space_is_short_below_the_floor(void **state)
+{
+        (void)state;
+        join_all(2);
+        assert_false(blocks_space_short(k->b));
+        for (uint32_t i = 1; i <= 2; i++)
+                nodes_get(&k->b->nodes, i)->info.remaining =
+                        nodes_get(&k->b->nodes, i)->info.capacity / 1000 * SPACE_FLOOR_PERMILLE - 1;
+        assert_true(blocks_space_short(k->b));
+        assert_true(blocks_space_short(k->b));
+}
+
 static void safe_mode_does_not_take_unknown_replicas_for_a_files(void **state)
 {
         const uint32_t one[] = {1};
@@ -1122,6 +1160,8 @@ int main(void)
                 T(a_retired_block_is_neither_copied_nor_removed),
                 T(unknown_blocks_are_counted_until_they_are_known_or_gone),
                 T(a_freed_block_is_gone_when_everybody_has_said_so),
+                T(space_is_short_when_a_block_found_no_room),
+                T(space_is_short_below_the_floor),
                 T(safe_mode_does_not_take_unknown_replicas_for_a_files),
         };
 #undef T
