@@ -193,7 +193,7 @@ enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct st
 enum bdfs_status blocks_spare(struct blocks *b, struct replicas_txn *t, const struct replica *row,
                               struct bdfs_err *err)
 {
-        log_info("replica stays after all block=%" PRIu64 " node=%" PRIu32 " told=%d", row->block,
+        log_debug("replica stays after all block=%" PRIu64 " node=%" PRIu32 " told=%d", row->block,
                  row->node, row->told_log != 0);
         if (row->told_log != 0)
                 blocks_doubt(b, row->block, row->stamp, row->node);
