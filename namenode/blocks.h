@@ -117,6 +117,8 @@ struct replica_info {
 /* At most @room; *ret_n how many. Numbers are small and dense. */
 size_t blocks_nodes(struct blocks *b, struct node_info *ret, size_t room);
 bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret);
+/* How many belong to the cluster, alive or not. */
+uint32_t blocks_nodes_known(struct blocks *b);
 /* The number of the node with this uuid. */
 bool blocks_node_of(struct blocks *b, const char *uuid, uint32_t *ret);
 

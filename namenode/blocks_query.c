@@ -35,6 +35,17 @@ bool blocks_node(struct blocks *b, uint32_t number, struct node_info *ret)
         return n != NULL;
 }
 
+uint32_t blocks_nodes_known(struct blocks *b)
+{
+        uint32_t known = 0;
+        AUTO_LOCK(&b->lock);
+
+        for (const struct node *n = nodes_next(&b->nodes, 0); n != NULL;
+             n = nodes_next(&b->nodes, n->info.number))
+                known++;
+        return known;
+}
+
 bool blocks_node_of(struct blocks *b, const char *uuid, uint32_t *ret)
 {
         const struct node *n;

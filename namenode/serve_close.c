@@ -11,11 +11,8 @@
 
 static uint32_t durable_min(struct namenode *nn, uint32_t replication)
 {
-        struct blocks_stats s;
-        uint32_t nodes, min = DURABLE_REPLICAS_MIN;
+        uint32_t nodes = blocks_nodes_known(nn->blocks), min = DURABLE_REPLICAS_MIN;
 
-        blocks_stats(nn->blocks, &s);
-        nodes = s.nodes_alive + s.nodes_dead;
         if (replication < min)
                 min = replication;
         return nodes < min ? nodes : min;
