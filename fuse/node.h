@@ -85,8 +85,9 @@ struct node_bytes {
 };
 enum bdfs_status node_write(struct node *n, struct conn *conn, const struct node_bytes *b,
                             struct bdfs_err *err) BDFS_MUST_CHECK;
-/* A file just created: its pipeline. Takes a reference to @conn. */
-void node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file);
+/* A file just created: its pipeline, which is given up on failure. Takes a reference to @conn. */
+enum bdfs_status node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file,
+                            struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Complete the file, if a pipeline is open. */
 enum bdfs_status node_finish(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status node_sync(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;

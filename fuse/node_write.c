@@ -130,11 +130,19 @@ static enum bdfs_status open_for(struct node *n, struct conn *conn, const struct
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
-void node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file)
+enum bdfs_status node_adopt(struct node *n, struct conn *conn, struct bdfs_file *file,
+                            struct bdfs_err *err)
 {
         AUTO_LOCK(&n->lock);
 
+        if (n->failed || n->file != NULL) { /* found and opened before its maker came here */
+                bdfs_abandon(file);
+                return n->failed ? again(n, err)
+                                 : bdfs_fail(err, BDFS_BEING_CREATED,
+                                             "the lease of a new file was taken away");
+        }
         adopt(n, conn, file);
+        return BDFS_OK;
 }
 
 enum bdfs_status node_write(struct node *n, struct conn *conn, const struct node_bytes *b,
@@ -249,6 +257,8 @@ void node_abandon(struct node *n)
         bool closed;
 
         AUTO_LOCK(&n->lock);
+        if (!n->failed)
+                return; /* somebody else did it, and others may be writing again */
         n->failed = false;
         if (n->conn == NULL)
                 return;

@@ -122,6 +122,14 @@ void nodes_put(struct nodes *t, struct node *n)
         free(n);
 }
 
+/* Has somebody opened it to write since? Then the failure is theirs to hear of, too. */
+static bool is_written(struct nodes *t, const struct node *n)
+{
+        AUTO_LOCK(&t->lock);
+
+        return n->writers > 0;
+}
+
 enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
                              struct bdfs_err *err)
 {
@@ -129,7 +137,7 @@ enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool 
 
         if (writer && end_writer(t, n, active)) {
                 rc = node_finish(n, err);
-                if (rc != BDFS_OK)
+                if (rc != BDFS_OK && !is_written(t, n))
                         node_abandon(n);
         }
         nodes_put(t, n);

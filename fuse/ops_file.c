@@ -110,6 +110,15 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
+/* The new file is the handle's to write; one that only reads has no use for a pipeline, and nobody
+ * would complete the file in the end. */
+static enum bdfs_status take_file(struct call *c, struct handle *h, struct bdfs_file *file)
+{
+        if (h->writes)
+                return node_adopt(h->node, c->conn, file, &c->err);
+        return bdfs_close(file, &c->err);
+}
+
 static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_info *fi,
                                struct bdfs_stat *ret_st, struct handle **ret)
 {
@@ -127,7 +136,10 @@ static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_inf
                 bdfs_abandon(file);
                 return bdfs_fail(&c->err, BDFS_NO_MEMORY, "no memory");
         }
-        node_adopt(h->node, c->conn, file);
+        if (take_file(c, h, file) != BDFS_OK) {
+                drop_unheard(h);
+                return c->err.status;
+        }
         if ((mode & 07777) == 0) {
                 if (bdfs_chmod(c->fs, h->path, 0, &c->err) != BDFS_OK) {
                         drop_unheard(h);
@@ -136,6 +148,7 @@ static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_inf
                 ret_st->mode = 0;
         }
         fi->direct_io = 1;
+        fi->noflush = !h->writes;
         fi->fh = (uintptr_t)h;
         *ret = h;
         return BDFS_OK;
@@ -240,6 +253,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *from, size_t n, off_t 
                                .append = h->append};
         struct call c;
 
+        if (!h->writes) {
+                (void)fuse_reply_err(req, EBADF);
+                return;
+        }
         call_begin_handle(&c, req, "write", ino, h);
         c.named = ATTRS_BYTES;
         mark_active(h);

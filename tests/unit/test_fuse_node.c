@@ -349,12 +349,51 @@ static void cutting_completes_the_file_first(void **state)
 static void a_created_file_has_its_pipeline(void **state)
 {
         struct node *n = *state;
+        struct bdfs_err err;
 
         world.open = true;
         world.file.length = 0;
-        node_adopt(n, &connection, &world.file);
+        assert_int_equal(node_adopt(n, &connection, &world.file, &err), BDFS_OK);
         assert_int_equal(put(n, 0, 10), BDFS_OK);
         assert_int_equal(world.appends, 0);
+}
+
+/* The name is there before the maker's answer: another handle may be faster. */
+static void a_file_that_others_write_already_is_not_adopted(void **state)
+{
+        struct bdfs_file late = {.length = 0};
+        struct node *n = *state;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_int_equal(node_adopt(n, &connection, &late, &err), BDFS_BEING_CREATED);
+        world.open = true; /* only the late one was given up */
+        assert_int_equal(put(n, 10, 10), BDFS_OK);
+        world.fail_close = BDFS_IO;
+        assert_int_equal(node_finish(n, &err), BDFS_IO);
+        world.fail_close = BDFS_OK;
+        assert_int_equal(node_adopt(n, &connection, &late, &err), BDFS_IO);
+}
+
+/* The last writer's close fails while another opens: the failure is not forgotten before both know,
+ * and what is written after that is not given up. */
+static void a_failure_is_given_up_once(void **state)
+{
+        struct node *n = *state, *other;
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        world.fail_sync = BDFS_IO;
+        assert_int_equal(node_sync(n, &err), BDFS_IO);
+        world.fail_sync = BDFS_OK;
+        node_abandon(n);
+        assert_int_equal(world.recoveries, 1);
+        other = nodes_open(table, INODE, true);
+        assert_int_equal(put(other, 10, 10), BDFS_OK); /* what an hsync was to make durable */
+        node_abandon(n);                               /* of the close that failed, late */
+        assert_int_equal(world.recoveries, 1);
+        assert_true(world.open);
+        assert_int_equal(nodes_close(table, other, true, true, &err), BDFS_OK);
 }
 
 static void handles_are_counted(void **state)
@@ -408,6 +447,8 @@ int main(void)
                 TEST(writing_goes_on_after_the_file_was_completed),
                 TEST(cutting_completes_the_file_first),
                 TEST(a_created_file_has_its_pipeline),
+                TEST(a_file_that_others_write_already_is_not_adopted),
+                TEST(a_failure_is_given_up_once),
                 TEST(handles_are_counted),
                 TEST(a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away),
         };
