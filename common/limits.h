@@ -62,9 +62,25 @@
 /* jobs */
 #define JOB_PARTS_MAX 10000
 #define JOB_FILES_MAX 1000                    /* shipped with one */
+#define TASK_USER_PROCESSES_MAX 4096          /* of a user whose tasks run here */
 #define AGENT_JOBS_MAX 1000
 #define AGENT_USER_JOBS_MAX 200               /* of them of one user */
 #define AGENT_USERS_MAX 1024
+#define JOB_COMMAND_BYTES_MAX (128 * KIB - 1)   /* what the kernel takes as one argument */
+#define JOB_SHIPPED_BYTES_MAX (4 * GIB)
+#define AGENT_USER_SHIPPED_BYTES_MAX (16 * GIB)
+#define AGENT_BYTES_MAX (512 * MIB)             /* of memory for jobs and their attempts */
+#define AGENT_USER_BYTES_MAX (128 * MIB)        /* or what is free, if that is less */
+#define ATTEMPT_PIECES_MAX FILE_EXTENTS_MAX
+#define JOB_LOGS_MAX 2000                       /* of attempts, kept */
+#define JOB_LOG_BYTES_MAX (64 * MIB)
+#define AGENT_LOG_JOBS_MAX 200                  /* jobs whose logs are kept */
+#define AGENT_USER_LOG_JOBS_MAX 200             /* who has the most gives first */
+#define AGENT_LOG_BYTES_MAX (2 * GIB)
+#define AGENT_USER_LOG_BYTES_MAX (512 * MIB)
+#define RECORD_BYTES_MAX (64 * MIB)             /* that is sorted: its key and its value */
+#define MERGE_BYTES_MAX (512 * MIB)             /* of long records that are merged at once */
+#define AGENT_USED_MAX 256                    /* ids of a user's ended jobs that are remembered */
 #define AGENT_LIVE_MAX 4096                   /* attempts of a job that have not ended */
 #define AGENT_ENDED_MAX 1000000
 

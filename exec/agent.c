@@ -15,20 +15,39 @@
 
 /* ---- threads ------------------------------------------------------------------------------ */
 
-/* The next attempt that waits; NULL: the agent stops. */
-static struct attempt *take(struct agent *a)
+/* Whose turn it is: who has the fewest attempts that run, and of these who waits longest. NULL:
+ * nobody's. @extra: only for somebody of whom none runs. With the lock held. */
+static struct agent_user *next_user(struct agent *a, bool extra)
 {
+        struct agent_user *best = NULL;
+
+        for (struct agent_user *u = a->users; u != NULL; u = u->next) {
+                if (u->queue == NULL || (extra && u->running > 0))
+                        continue;
+                if (best == NULL || u->running < best->running ||
+                    (u->running == best->running && u->served < best->served))
+                        best = u;
+        }
+        return best;
+}
+
+/* The next attempt that waits; NULL: the agent stops. */
+static struct attempt *take(struct agent *a, bool extra)
+{
+        struct agent_user *u;
         struct attempt *at;
         AUTO_LOCK(&a->lock);
 
-        while (!a->stop && a->queue == NULL)
+        while (!a->stop && (u = next_user(a, extra)) == NULL)
                 (void)os_cond_wait(&a->changed, &a->lock, os_mono_ms() + REAP_MS);
         if (a->stop)
                 return NULL;
-        at = a->queue;
-        a->queue = at->next;
-        if (a->queue == NULL)
-                a->queue_end = &a->queue;
+        at = u->queue;
+        u->queue = at->next;
+        if (u->queue == NULL)
+                u->queue_end = &u->queue;
+        u->running++;
+        u->served = ++a->turns;
         at->started_ms = os_mono_ms();
         return at;
 }
@@ -38,33 +57,56 @@ static void ended(struct agent *a, struct attempt *at)
 {
         struct agent_job *j = at->job;
         struct attempt **p = &j->live;
+        uint64_t keeps = sizeof(*at) + at->tail_n + (at->text == NULL ? 0 : strlen(at->text));
 
         os_mutex_lock(&a->lock);
         while (*p != at)
                 p = &(*p)->live_next;
         *p = at->live_next;
         j->live_n--;
-        BDFS_ASSERT(j->ended_n < j->ended_room);
+        j->owner->running--;
+        BDFS_ASSERT(j->ended_n < j->ended_room && keeps <= at->charged);
+        agent_refund(j, at->charged - keeps);
+        at->charged = keeps;
         j->ended[j->ended_n++] = at;
         os_cond_broadcast(&a->changed);
         os_mutex_unlock(&a->lock);
         agent_job_put(j);
 }
 
-static void work(void *arg)
+static void work_for(struct agent *a, bool extra)
 {
-        struct agent *a = arg;
         struct attempt *at;
 
-        while ((at = take(a)) != NULL) {
+        while ((at = take(a, extra)) != NULL) {
                 attempt_run(at);
                 if (at->succeeded)
                         log_debug("attempt done name=%s ms=%" PRId64, at->name, at->run_ms);
                 else
-                        log_info("attempt failed name=%s reason=%s", at->name, at->text);
+                        log_info("attempt failed name=%s reason=%s", at->name,
+                                 at->text == NULL ? "?" : at->text);
                 attempt_shrink(at);
                 ended(a, at);
         }
+}
+
+static void work(void *arg)
+{
+        work_for(arg, false);
+}
+
+static void work_extra(void *arg)
+{
+        work_for(arg, true);
+}
+
+static void trim_logs(struct agent *a)
+{
+        static const struct scratch_log_limits limits = {
+                .jobs = AGENT_LOG_JOBS_MAX, .user_jobs = AGENT_USER_LOG_JOBS_MAX,
+                .bytes = AGENT_LOG_BYTES_MAX, .user_bytes = AGENT_USER_LOG_BYTES_MAX};
+
+        scratch_logs_trim(a->scratch, &limits);
 }
 
 static void reap(void *arg)
@@ -78,7 +120,7 @@ static void reap(void *arg)
 
                 agent_jobs_expire(a, now);
                 if (now - trimmed_ms >= TRIM_MS) {
-                        scratch_logs_trim(a->scratch, AGENT_LOGS_KEPT);
+                        trim_logs(a);
                         trimmed_ms = now;
                 }
                 os_mutex_lock(&a->lock);
@@ -133,11 +175,12 @@ static enum bdfs_status start_server(struct agent *a, struct bdfs_err *err)
 
 static enum bdfs_status start_threads(struct agent *a, struct bdfs_err *err)
 {
-        a->workers = calloc(a->slots, sizeof(*a->workers));
+        a->workers = calloc(a->slots + 1, sizeof(*a->workers));
         if (a->workers == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-        for (unsigned i = 0; i < a->slots; i++) {
-                if (os_thread_start(&a->workers[i], "slot", work, a, err) != BDFS_OK)
+        for (unsigned i = 0; i <= a->slots; i++) {
+                if (os_thread_start(&a->workers[i], "slot", i < a->slots ? work : work_extra, a,
+                                    err) != BDFS_OK)
                         return err->status;
         }
         return os_thread_start(&a->reaper, "reaper", reap, a, err);
@@ -162,7 +205,6 @@ enum bdfs_status agent_start(struct agent **ret, const struct agent_conf *conf,
         os_cond_init(&a->changed);
         a->conf = conf;
         a->launcher = launcher;
-        a->queue_end = &a->queue;
         a->is_root = os_own_uid() == 0;
         a->slots = count_slots(conf);
         os_random(&a->run, sizeof(a->run));
@@ -170,7 +212,7 @@ enum bdfs_status agent_start(struct agent **ret, const struct agent_conf *conf,
             scratch_open(&a->scratch, conf->scratch, a->is_root, err) == BDFS_OK &&
             identity_new(&a->identity, os_own_uid(), NULL, 0, err) == BDFS_OK &&
             start_server(a, err) == BDFS_OK && start_threads(a, err) == BDFS_OK) {
-                scratch_logs_trim(a->scratch, AGENT_LOGS_KEPT);
+                trim_logs(a);
                 *ret = a;
                 return BDFS_OK;
         }
@@ -196,7 +238,7 @@ void agent_stop(struct agent *a)
         stop_jobs(a);
         if (a->server != NULL)
                 rpc_server_stop(a->server);
-        for (unsigned i = 0; a->workers != NULL && i < a->slots; i++) {
+        for (unsigned i = 0; a->workers != NULL && i <= a->slots; i++) {
                 if (a->workers[i] != NULL)
                         os_thread_join(a->workers[i]);
         }

@@ -19,7 +19,6 @@
 
 #define AGENT_JOB_SILENT_MS 30000
 #define AGENT_SLOTS_MAX 1024
-#define AGENT_LOGS_KEPT 200 /* jobs whose logs are kept */
 
 struct agent_conf {
         char *client;       /* client.conf of the cluster */

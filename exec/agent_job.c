@@ -8,7 +8,7 @@
 #include "proto/message.h"
 
 #define DOUBT_MS 10000 /* of a driver's silence */
-#define END_MS 60000 /* for tasks to go when their job ends; they are killed after PUMP_GRACE_MS */
+#define READY_MS 10000 /* for the directories of a job that begins */
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
@@ -18,12 +18,15 @@ void attempt_shrink(struct attempt *at)
         at->request = NULL;
         free(at->pieces);
         at->pieces = NULL;
+        free(at->packed);
+        at->packed = NULL;
 }
 
 static void attempt_free(struct attempt *at)
 {
         attempt_shrink(at);
         free(at->tail);
+        free(at->text);
         free(at);
 }
 
@@ -54,6 +57,29 @@ static void *copy_message(const ProtobufCMessage *from, struct bdfs_err *err)
         return m;
 }
 
+/* Strings that we keep: what a command, a path, a name can be. */
+static enum bdfs_status check_strings(const Bdfs__BeginJobRequest *q, struct bdfs_err *err)
+{
+        const char *commands[] = {q->map, q->reduce == NULL ? "" : q->reduce};
+        const char *paths[] = {q->output, q->staging};
+
+        for (size_t i = 0; i < 2; i++) {
+                if (strlen(commands[i]) > JOB_COMMAND_BYTES_MAX)
+                        return bdfs_fail(err, BDFS_LIMIT, "a command of %zu bytes, at most %llu: "
+                                         "put it into a script and ship that",
+                                         strlen(commands[i]), JOB_COMMAND_BYTES_MAX);
+                if (strlen(paths[i]) > PATH_BYTES_MAX)
+                        return bdfs_fail(err, BDFS_LIMIT, "a path of %zu bytes, at most %d",
+                                         strlen(paths[i]), PATH_BYTES_MAX);
+        }
+        for (size_t i = 0; i < q->n_files; i++) {
+                if (strlen(q->files[i]) > NAME_BYTES_MAX)
+                        return bdfs_fail(err, BDFS_LIMIT, "a shipped file's name of %zu bytes, at "
+                                         "most %d", strlen(q->files[i]), NAME_BYTES_MAX);
+        }
+        return BDFS_OK;
+}
+
 static enum bdfs_status check_begin(const Bdfs__BeginJobRequest *q, struct bdfs_err *err)
 {
         if (!job_id_ok(q->job))
@@ -66,10 +92,10 @@ static enum bdfs_status check_begin(const Bdfs__BeginJobRequest *q, struct bdfs_
                                  JOB_PARTS_MAX);
         if ((q->reduce == NULL) != (q->reduces == 0))
                 return bdfs_fail(err, BDFS_INVALID, "reducers without a command, or the reverse");
-        return BDFS_OK;
+        return check_strings(q, err);
 }
 
-/* Enter it in the table, unless there is one of that name, or there are enough. */
+/* Enter it in the table, unless there is or was one of that name, or there are enough. */
 static enum bdfs_status enter(struct agent *a, struct agent_job *j, struct bdfs_err *err)
 {
         unsigned n = 0, of_user = 0;
@@ -81,14 +107,38 @@ static enum bdfs_status enter(struct agent *a, struct agent_job *j, struct bdfs_
                 n++;
                 of_user += strcmp(i->user, j->user) == 0;
         }
+        if (agent_id_used(a, j->id))
+                return bdfs_fail(err, BDFS_EXISTS, "there was a job %s", j->id);
         if (a->stop)
                 return bdfs_fail(err, BDFS_UNAVAILABLE, "the agent stops");
-        if (n >= AGENT_JOBS_MAX || of_user >= AGENT_USER_JOBS_MAX)
+        /* as with memory: nobody has the last of it */
+        if (n >= AGENT_JOBS_MAX || of_user >= AGENT_USER_JOBS_MAX || of_user >= AGENT_JOBS_MAX - n)
                 return bdfs_fail(err, BDFS_LIMIT, "%u jobs run here, %u of them %s's", n, of_user,
                                  j->user);
+        if (agent_charge(j, sizeof(*j) + 4 * protobuf_c_message_get_packed_size(&j->request->base),
+                         err) != BDFS_OK)
+                return err->status;
         j->next = a->jobs;
         a->jobs = j;
         return BDFS_OK;
+}
+
+/* Out of the table; nothing of it is here any more. */
+static void leave(struct agent_job *j)
+{
+        struct agent *a = j->agent;
+        struct agent_job **p = &a->jobs;
+
+        os_mutex_lock(&a->lock);
+        while (*p != j)
+                p = &(*p)->next;
+        *p = j->next;
+        agent_user_used(j->owner, j->id);
+        agent_refund(j, j->charged);
+        j->owner->shipped -= j->shipped;
+        os_cond_broadcast(&a->changed);
+        os_mutex_unlock(&a->lock);
+        agent_job_put(j); /* the table's */
 }
 
 enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
@@ -113,36 +163,64 @@ enum bdfs_status agent_job_begin(struct agent *a, const struct caller *caller,
         (void)snprintf(j->user, sizeof(j->user), "%s", caller->user);
         j->request = copy_message(&request->base, err);
         if (j->request == NULL || agent_user_of(a, caller, &j->runs_as, err) != BDFS_OK ||
-            agent_user_connect(a, j->user, &j->fs, err) != BDFS_OK ||
-            enter(a, j, err) != BDFS_OK) {
+            agent_user_get(a, j->user, &j->owner, err) != BDFS_OK) {
+                job_free(j);
+                return err->status;
+        }
+        j->fs = j->owner->fs;
+        if (enter(a, j, err) != BDFS_OK) {
                 job_free(j);
                 return err->status;
         }
         if (scratch_job_make(a->scratch, j->id, j->user, &j->runs_as, &j->dirs, err) != BDFS_OK) {
-                agent_job_end(j);
+                leave(j);
                 return err->status;
         }
+        os_mutex_lock(&a->lock);
+        j->ready = true;
+        os_cond_broadcast(&a->changed);
+        os_mutex_unlock(&a->lock);
         return BDFS_OK;
 }
 
 /* ---- use ---------------------------------------------------------------------------------- */
 
-enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
-                               struct agent_job **ret, struct bdfs_err *err)
+/* The caller's job of that id; over ones too. With the lock held. */
+static enum bdfs_status find(struct agent *a, const struct caller *caller, const char *id,
+                             struct agent_job **ret, struct bdfs_err *err)
 {
-        AUTO_LOCK(&a->lock);
-
         for (struct agent_job *j = a->jobs; j != NULL; j = j->next) {
                 if (strcmp(j->id, id) != 0)
                         continue;
                 if (strcmp(j->user, caller->user) != 0)
                         return bdfs_fail(err, BDFS_PERMISSION, "job %s is %s's, not %s's", id,
                                          j->user, caller->user);
-                j->refs++;
                 *ret = j;
                 return BDFS_OK;
         }
         return bdfs_fail(err, BDFS_NOT_FOUND, "no job %s here", id);
+}
+
+enum bdfs_status agent_job_get(struct agent *a, const struct caller *caller, const char *id,
+                               struct agent_job **ret, struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + READY_MS;
+        struct agent_job *j = NULL;
+        bool in_time = true;
+        AUTO_LOCK(&a->lock);
+
+        for (;;) {
+                if (find(a, caller, id, &j, err) != BDFS_OK)
+                        return err->status;
+                if (j->ready || atomic_load(&j->over) || !in_time)
+                        break;
+                in_time = os_cond_wait(&a->changed, &a->lock, deadline);
+        }
+        if (atomic_load(&j->over) || !j->ready)
+                return bdfs_fail(err, BDFS_NOT_FOUND, "no job %s here", id);
+        j->refs++;
+        *ret = j;
+        return BDFS_OK;
 }
 
 void agent_job_put(struct agent_job *j)
@@ -175,30 +253,43 @@ static enum bdfs_status attempt_new(struct agent_job *j, const Bdfs__StartAttemp
                                     struct attempt **ret, struct bdfs_err *err)
 {
         struct attempt *at = calloc(1, sizeof(*at));
-        const Bdfs__MapInput *input;
 
-        if (at == NULL)
+        if (at != NULL) {
+                at->packed_n = protobuf_c_message_get_packed_size(&request->base);
+                at->packed = malloc(at->packed_n + 1);
+        }
+        if (at == NULL || at->packed == NULL) {
+                free(at);
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        }
+        (void)protobuf_c_message_pack(&request->base, at->packed);
         at->job = j;
-        at->request = copy_message(&request->base, err);
-        input = at->request == NULL ? NULL : at->request->input;
-        if (input != NULL)
-                at->pieces = calloc(input->n_pieces + 1, sizeof(*at->pieces));
-        if (at->request == NULL || (input != NULL && at->pieces == NULL)) {
-                (void)bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-                attempt_free(at);
-                return err->status;
-        }
-        for (size_t i = 0; input != NULL && i < input->n_pieces; i++) {
-                const Bdfs__InputPiece *p = input->pieces[i];
-
-                at->pieces[i] = (struct input_piece){p->offset, p->length, p->block, p->stamp};
-        }
+        at->charged = sizeof(*at) + at->packed_n + ATTEMPT_TAIL_BYTES + BDFS_ERR_TEXT_BYTES;
         at->reduce = request->reduce;
         at->task = request->task;
         at->number = request->attempt;
         job_attempt_name(j->id, at->reduce, at->task, at->number, at->name);
         *ret = at;
+        return BDFS_OK;
+}
+
+enum bdfs_status attempt_unpack(struct attempt *at, struct bdfs_err *err)
+{
+        const Bdfs__MapInput *input;
+
+        at->request = message_unpack(&bdfs__start_attempt_request__descriptor, at->packed,
+                                     at->packed_n, err);
+        if (at->request == NULL)
+                return err->status;
+        input = at->request->input;
+        at->pieces = calloc(input == NULL ? 1 : input->n_pieces + 1, sizeof(*at->pieces));
+        if (at->pieces == NULL)
+                return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        for (size_t i = 0; input != NULL && i < input->n_pieces; i++) {
+                const Bdfs__InputPiece *p = input->pieces[i];
+
+                at->pieces[i] = (struct input_piece){p->offset, p->length, p->block, p->stamp};
+        }
         return BDFS_OK;
 }
 
@@ -226,7 +317,8 @@ static bool makes_sense(const struct agent_job *j, const Bdfs__StartAttemptReque
         const Bdfs__MapInput *in = q->input;
 
         if (!q->reduce)
-                return in != NULL && q->task < j->request->maps && in->file_length <= INT64_MAX &&
+                return in != NULL && in->n_pieces <= ATTEMPT_PIECES_MAX &&
+                       q->task < j->request->maps && in->file_length <= INT64_MAX &&
                        in->start <= in->file_length && in->length <= in->file_length - in->start;
         for (size_t i = 0; i < q->n_outputs; i++) {
                 if (q->outputs[i]->agent >= q->n_agents)
@@ -266,15 +358,17 @@ enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequ
                 return err->status;
         AUTO_LOCK(&a->lock);
 
-        if (again && has_attempt(j, request)) {
+        if (has_attempt(j, request)) { /* a call that was sent before has done its work */
+                if (!again)
+                        (void)bdfs_fail(err, BDFS_EXISTS, "there was an attempt %s", at->name);
                 attempt_free(at);
-                return BDFS_OK;
+                return again ? BDFS_OK : err->status;
         }
         if (a->stop || atomic_load(&j->over)) {
                 attempt_free(at);
                 return bdfs_fail(err, BDFS_NOT_FOUND, "job %s is over", j->id);
         }
-        if (room_to_end(j, err) != BDFS_OK) {
+        if (room_to_end(j, err) != BDFS_OK || agent_charge(j, at->charged, err) != BDFS_OK) {
                 attempt_free(at);
                 return err->status;
         }
@@ -282,8 +376,8 @@ enum bdfs_status agent_job_add(struct agent_job *j, const Bdfs__StartAttemptRequ
         j->live_n++;
         at->live_next = j->live;
         j->live = at;
-        *a->queue_end = at;
-        a->queue_end = &at->next;
+        *j->owner->queue_end = at;
+        j->owner->queue_end = &at->next;
         os_cond_broadcast(&a->changed);
         return BDFS_OK;
 }
@@ -302,11 +396,20 @@ void agent_job_wait(struct agent_job *j, size_t after, int64_t deadline_ms)
 
 /* ---- end ---------------------------------------------------------------------------------- */
 
+/* With the lock held. */
+static bool in_table(const struct agent_job *j)
+{
+        const struct agent_job *i = j->agent->jobs;
+
+        while (i != NULL && i != j)
+                i = i->next;
+        return i != NULL;
+}
+
 /* Attempts that wait will never run. With the lock held. */
 static void drop_waiting(struct agent_job *j, struct attempt **ret_dropped)
 {
-        struct agent *a = j->agent;
-        struct attempt **p = &a->queue;
+        struct attempt **p = &j->owner->queue;
 
         while (*p != NULL) {
                 struct attempt *at = *p, **l = &j->live;
@@ -320,33 +423,36 @@ static void drop_waiting(struct agent_job *j, struct attempt **ret_dropped)
                         l = &(*l)->live_next;
                 *l = at->live_next;
                 j->live_n--;
+                agent_refund(j, at->charged);
                 at->next = *ret_dropped;
                 *ret_dropped = at;
                 j->refs--;
         }
-        a->queue_end = p;
+        j->owner->queue_end = p;
 }
 
 void agent_job_end(struct agent_job *j)
 {
         struct agent *a = j->agent;
         struct attempt *dropped = NULL;
-        struct agent_job **p = &a->jobs;
-        int64_t deadline = os_mono_ms() + END_MS;
+        int64_t deadline = os_mono_ms() + AGENT_END_MS;
+        bool idle;
 
         os_mutex_lock(&a->lock);
-        while (*p != NULL && *p != j)
-                p = &(*p)->next;
-        if (*p == NULL) { /* somebody else ends it */
+        while (in_table(j) && !j->ready && os_cond_wait(&a->changed, &a->lock, deadline))
+                ;
+        if (j->ending || !in_table(j) || !j->ready) { /* somebody else ends it, or it never was */
                 os_mutex_unlock(&a->lock);
                 return;
         }
-        *p = j->next;
+        j->ending = true;
         atomic_store(&j->over, true);
         drop_waiting(j, &dropped);
         os_cond_broadcast(&a->changed);
         while (j->live != NULL && os_cond_wait(&a->changed, &a->lock, deadline))
                 ;
+        idle = j->live == NULL;
+        j->ending = idle; /* else the reaper tries again: what runs may still use its files */
         os_mutex_unlock(&a->lock);
         while (dropped != NULL) {
                 struct attempt *at = dropped;
@@ -354,8 +460,36 @@ void agent_job_end(struct agent_job *j)
                 dropped = at->next;
                 attempt_free(at);
         }
-        scratch_job_remove(&j->dirs);
-        agent_job_put(j); /* the table's */
+        if (!idle) {
+                log_warn("job not ended job=%s reason=tasks do not go", j->id);
+                return;
+        }
+        if (!scratch_job_remove(&j->dirs))
+                log_warn("directory not removed job=%s reason=something in it is not its own",
+                         j->id);
+        leave(j);
+}
+
+enum bdfs_status agent_job_end_wait(struct agent *a, const struct caller *caller, const char *id,
+                                    struct bdfs_err *err)
+{
+        int64_t deadline = os_mono_ms() + AGENT_END_MS;
+        struct agent_job *j = NULL;
+        bool in_time = true, there;
+
+        os_mutex_lock(&a->lock);
+        if (find(a, caller, id, &j, err) == BDFS_OK)
+                j->refs++;
+        os_mutex_unlock(&a->lock);
+        if (j == NULL)
+                return err->status;
+        agent_job_end(j);
+        os_mutex_lock(&a->lock);
+        while ((there = in_table(j)) && in_time)
+                in_time = os_cond_wait(&a->changed, &a->lock, deadline);
+        os_mutex_unlock(&a->lock);
+        agent_job_put(j);
+        return there ? bdfs_fail(err, BDFS_TIMEOUT, "tasks of %s do not go", id) : BDFS_OK;
 }
 
 /* ---- drivers that are silent -------------------------------------------------------------- */
@@ -389,13 +523,27 @@ static void remove_staging(struct agent_job *j)
                          err.text);
 }
 
+/* A job that is to be ended again: its tasks did not go in time, and have gone since. Held. */
+static struct agent_job *find_left(struct agent *a)
+{
+        AUTO_LOCK(&a->lock);
+
+        for (struct agent_job *j = a->jobs; j != NULL; j = j->next) {
+                if (atomic_load(&j->over) && j->ready && !j->ending && j->live == NULL) {
+                        j->refs++;
+                        return j;
+                }
+        }
+        return NULL;
+}
+
 /* A job whose driver is missed, held; NULL: none. *ret_over: for so long that it is over. */
 static struct agent_job *find_missed(struct agent *a, int64_t now_ms, bool *ret_over)
 {
         AUTO_LOCK(&a->lock);
 
         for (struct agent_job *j = a->jobs; j != NULL; j = j->next) {
-                if (now_ms - j->seen_ms < DOUBT_MS)
+                if (!j->ready || atomic_load(&j->over) || now_ms - j->seen_ms < DOUBT_MS)
                         continue;
                 *ret_over = j->doubted_ms != 0;
                 if (*ret_over && (now_ms - j->seen_ms < AGENT_JOB_SILENT_MS ||
@@ -413,6 +561,10 @@ void agent_jobs_expire(struct agent *a, int64_t now_ms)
         struct agent_job *j;
         bool over;
 
+        while ((j = find_left(a)) != NULL) {
+                agent_job_end(j);
+                agent_job_put(j);
+        }
         while ((j = find_missed(a, now_ms, &over)) != NULL) {
                 if (over) {
                         log_info("job ended job=%s reason=driver silent", j->id);

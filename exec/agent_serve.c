@@ -38,17 +38,13 @@ static void end_job(void *context, struct rpc_call *call)
 {
         const Bdfs__EndJobRequest *q = (const void *)call->request;
         Bdfs__EndJobResponse r = BDFS__END_JOB_RESPONSE__INIT;
-        struct agent_job *j;
         struct bdfs_err err;
+        enum bdfs_status rc = agent_job_end_wait(context, call->caller, q->job, &err);
 
-        if (agent_job_get(context, call->caller, q->job, &j, &err) == BDFS_OK) {
-                agent_job_end(j);
-                agent_job_put(j);
-        } else if (err.status != BDFS_NOT_FOUND) {
+        if (rc == BDFS_OK || rc == BDFS_NOT_FOUND)
+                rpc_call_reply(call, &r.base);
+        else
                 rpc_call_fail(call, &err);
-                return;
-        }
-        rpc_call_reply(call, &r.base);
 }
 
 static void put_file(void *context, struct rpc_call *call)
@@ -62,7 +58,11 @@ static void put_file(void *context, struct rpc_call *call)
         if (rc == BDFS_OK) {
                 if (q->file >= j->request->n_files)
                         rc = bdfs_fail(&err, BDFS_INVALID, "no such shipped file");
+                else if (q->offset > JOB_SHIPPED_BYTES_MAX)
+                        rc = agent_ship(j, q->offset, 0, &err);
                 else
+                        rc = agent_ship(j, q->offset + q->data.len, q->data.len, &err);
+                if (rc == BDFS_OK)
                         rc = scratch_put_file(&j->dirs, &j->runs_as, j->request->files[q->file],
                                               q->offset, q->data.data, q->data.len, &err);
                 agent_job_seen(j);
@@ -136,7 +136,7 @@ static void report_attempt(struct attempt *at, bool over, Bdfs__AttemptReport *r
                 return;
         r->has_reason = r->has_stderr_tail = 1;
         r->reason = at->reason;
-        r->text = at->text;
+        r->text = at->text; /* NULL: none */
         r->stderr_tail.data = at->tail;
         r->stderr_tail.len = at->tail_n;
         r->has_map = at->reason == BDFS__ATTEMPT_REASON__REASON_FETCH;

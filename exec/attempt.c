@@ -16,7 +16,7 @@ bool run_fail(struct run *r, Bdfs__AttemptReason reason, const struct bdfs_err *
                 return false;
         r->failed = true;
         r->at->reason = reason;
-        (void)snprintf(r->at->text, sizeof(r->at->text), "%s", err->text);
+        r->at->text = strdup(err->text);
         return false;
 }
 
@@ -178,11 +178,34 @@ bool run_finish_file(struct run *r)
 
 /* ---- the attempt -------------------------------------------------------------------------- */
 
+/* May so much more be kept of the job's logs? */
+static bool log_fits(struct agent_job *j, size_t n)
+{
+        AUTO_LOCK(&j->agent->lock);
+
+        if (j->logs_n >= JOB_LOGS_MAX || n > JOB_LOG_BYTES_MAX - j->log_bytes)
+                return false;
+        j->logs_n++;
+        j->log_bytes += n;
+        return true;
+}
+
+static void write_log(struct run *r, const struct task_log_text *text)
+{
+        struct bdfs_err err;
+
+        if (scratch_log_write(&r->job->dirs, r->job->user, r->at->name, text->head, text->head_n,
+                              text->tail, text->tail_n, &err) != BDFS_OK)
+                log_warn("log not kept attempt=%s error=%s", r->at->name, err.text);
+}
+
+/* All of it; the last lines, when the job's logs are large already; or nothing. */
 static void keep_log(struct run *r)
 {
         struct attempt *at = r->at;
         struct task_log_text text;
-        struct bdfs_err err;
+        uint8_t last[ATTEMPT_TAIL_BYTES];
+        size_t n;
 
         if (!at->succeeded)
                 at->tail = malloc(ATTEMPT_TAIL_BYTES);
@@ -191,20 +214,27 @@ static void keep_log(struct run *r)
         if (r->log.total == 0)
                 return;
         task_log_text(&r->log, &text);
-        if (scratch_log_write(&r->job->dirs, r->job->user, at->name, text.head, text.head_n,
-                              text.tail, text.tail_n, &err) != BDFS_OK)
-                log_warn("log not kept attempt=%s error=%s", at->name, err.text);
+        if (log_fits(r->job, text.head_n + text.tail_n)) {
+                write_log(r, &text);
+                return;
+        }
+        n = task_log_last(&r->log, TAIL_LINES, last, sizeof(last));
+        text = (struct task_log_text){.head = last, .head_n = n};
+        if (log_fits(r->job, n))
+                write_log(r, &text);
 }
 
 void attempt_run(struct attempt *at)
 {
-        struct run r = {.at = at, .job = at->job, .request = at->request};
+        struct run r = {.at = at, .job = at->job};
         int64_t begun = os_mono_ms();
         struct bdfs_err err;
 
         if (atomic_load(&r.job->over)) {
                 (void)bdfs_fail(&err, BDFS_FAILED, "the job is over");
                 (void)run_fail(&r, BDFS__ATTEMPT_REASON__REASON_KILLED, &err);
+        } else if (attempt_unpack(at, &err) != BDFS_OK) {
+                (void)run_fail(&r, BDFS__ATTEMPT_REASON__REASON_AGENT, &err);
         } else if (scratch_attempt_make(&r.job->dirs, &r.job->runs_as, at->name,
                                         r.job->request->files, r.job->request->n_files, r.dir,
                                         &err) != BDFS_OK) {
@@ -212,12 +242,14 @@ void attempt_run(struct attempt *at)
                                            ? BDFS__ATTEMPT_REASON__REASON_SCRATCH
                                            : BDFS__ATTEMPT_REASON__REASON_AGENT, &err);
         } else {
-                at->succeeded = r.request->reduce ? attempt_reduce(&r) : attempt_map(&r);
+                r.request = at->request;
+                at->succeeded = at->reduce ? attempt_reduce(&r) : attempt_map(&r);
         }
         BDFS_ASSERT(at->succeeded || r.failed);
         keep_log(&r);
-        if (r.dir[0] != '\0')
-                scratch_remove(r.dir);
+        if (r.dir[0] != '\0' && !scratch_remove(r.dir))
+                log_warn("directory not removed attempt=%s reason=something in it is not its own",
+                         at->name);
         task_log_fini(&r.log);
         at->run_ms = os_mono_ms() - begun;
 }

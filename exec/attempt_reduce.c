@@ -20,7 +20,8 @@ static bool fail_fetch(struct run *r, const struct shuffle *s, const struct bdfs
 {
         uint32_t map;
 
-        if (s == NULL || !shuffle_lost_map(s, &map))
+        /* what is too large for us here will not be smaller when the map has run again */
+        if (err->status == BDFS_LIMIT || s == NULL || !shuffle_lost_map(s, &map))
                 return run_fail(r, err->status == BDFS_NO_SPACE
                                            ? BDFS__ATTEMPT_REASON__REASON_SCRATCH
                                            : BDFS__ATTEMPT_REASON__REASON_AGENT, err);

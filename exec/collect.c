@@ -102,6 +102,7 @@ static enum bdfs_status merge_partition(struct segment_in *in, size_t n, uint32_
         struct source *sources = calloc(n + 1, sizeof(*sources));
         struct segment_reader *readers = calloc(n + 1, sizeof(*readers));
         struct merge *m = NULL;
+        uint64_t budget = MERGE_BYTES_MAX;
         size_t used = 0;
         enum bdfs_status rc = BDFS_OK;
 
@@ -115,6 +116,7 @@ static enum bdfs_status merge_partition(struct segment_in *in, size_t n, uint32_
                 if (rc != BDFS_OK || s->entry.stored == 0)
                         continue;
                 rc = segment_reader_init(&readers[used], &s->entry, read_source, s, err);
+                readers[used].budget = &budget;
                 used += rc == BDFS_OK;
         }
         if (rc == BDFS_OK && used > 0) {

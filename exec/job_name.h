@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define JOB_ID_BYTES 40
@@ -26,6 +27,15 @@ static inline bool job_id_ok(const char *id)
                         return false;
         }
         return true;
+}
+
+/* The two numbers of a good id. */
+struct job_number {
+        uint64_t ms, number;
+};
+static inline struct job_number job_number_of(const char *id)
+{
+        return (struct job_number){strtoull(id + 4, NULL, 10), strtoull(id + 18, NULL, 10)};
 }
 
 static inline void job_attempt_name(const char *job, bool reduce, uint32_t task, uint32_t attempt,

@@ -103,21 +103,146 @@ enum bdfs_status scratch_logs(struct scratch *s, const char *job, const char *at
         return rc;
 }
 
-void scratch_logs_trim(struct scratch *s, size_t keep)
+/* ---- how many are kept -------------------------------------------------------------------- */
+
+struct kept {                    /* the logs of a job */
+        char job[64], user[300];
+        int64_t changed;         /* nanoseconds */
+        uint64_t bytes;
+        bool gone;
+};
+
+static int newest_first(const void *a, const void *b)
 {
-        char dir[PATH_MAX], path[PATH_MAX + NAME_MAX + 8];
-        struct dirent **names;
-        int n;
+        const struct kept *x = a, *y = b;
+
+        return (x->changed < y->changed) - (x->changed > y->changed);
+}
+
+static bool read_user(int dir, char *ret, size_t room)
+{
+        AUTO_CLOSE int fd = openat(dir, USER_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, ret, room - 1);
+
+        ret[n < 0 ? 0 : n] = '\0';
+        return n >= 0;
+}
+
+/* False: it is no job's. One without a user is nobody's, and goes with the first. */
+static bool look_at(int logs, const char *name, struct kept *ret)
+{
+        int fd = openat(logs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *e;
+        struct stat st;
+
+        if (d == NULL) {
+                if (fd >= 0)
+                        (void)close(fd);
+                return false;
+        }
+        *ret = (struct kept){.bytes = 0};
+        (void)snprintf(ret->job, sizeof(ret->job), "%s", name);
+        if (fstat(fd, &st) == 0)
+                ret->changed = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+        (void)read_user(fd, ret->user, sizeof(ret->user));
+        while ((e = readdir(d)) != NULL) {
+                if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+                        ret->bytes += (uint64_t)st.st_size;
+        }
+        (void)closedir(d);
+        return true;
+}
+
+static void drop(const struct scratch *s, struct kept *k)
+{
+        char path[PATH_MAX + NAME_MAX + 8];
+
+        (void)snprintf(path, sizeof(path), "%s/logs/%s", scratch_dir(s), k->job);
+        (void)scratch_remove(path); /* the next round tries again */
+        k->gone = true;
+}
+
+/* Bytes and jobs of @user (NULL: of all) in the first @n of @all that are still there. */
+static uint64_t sum_of(const struct kept *all, size_t n, const char *user, size_t *ret_jobs)
+{
+        uint64_t bytes = 0;
+
+        *ret_jobs = 0;
+        for (size_t i = 0; i < n; i++) {
+                if (all[i].gone || (user != NULL && strcmp(all[i].user, user) != 0))
+                        continue;
+                bytes += all[i].bytes;
+                ++*ret_jobs;
+        }
+        return bytes;
+}
+
+/* The oldest of whoever has the most jobs here. */
+static struct kept *oldest_of_most(struct kept *all, size_t n)
+{
+        struct kept *found = NULL;
+        size_t most = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                size_t jobs;
+
+                if (all[i].gone)
+                        continue;
+                (void)sum_of(all, n, all[i].user, &jobs);
+                if (jobs >= most)
+                        found = &all[i];
+                most = jobs > most ? jobs : most;
+        }
+        return found;
+}
+
+static void trim(const struct scratch *s, struct kept *all, size_t n,
+                 const struct scratch_log_limits *limits)
+{
+        size_t jobs;
+
+        for (size_t i = 0; i < n; i++) { /* of each user the newest */
+                uint64_t bytes = sum_of(all, i + 1, all[i].user, &jobs);
+
+                if (jobs > limits->user_jobs || (jobs > 1 && bytes > limits->user_bytes))
+                        drop(s, &all[i]);
+        }
+        while (sum_of(all, n, NULL, &jobs) > limits->bytes || jobs > limits->jobs) {
+                struct kept *k = oldest_of_most(all, n);
+
+                if (k == NULL)
+                        break;
+                drop(s, k);
+        }
+}
+
+void scratch_logs_trim(struct scratch *s, const struct scratch_log_limits *limits)
+{
+        char dir[PATH_MAX];
+        const struct dirent *e;
+        struct kept *all = NULL;
+        size_t n = 0, room = 0;
+        DIR *d;
 
         (void)snprintf(dir, sizeof(dir), "%s/logs", scratch_dir(s));
-        n = scandir(dir, &names, NULL, alphasort); /* names begin with the time, oldest first */
-        if (n < 0)
-                return;
-        for (int i = 0; i < n; i++) {
-                (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
-                if (names[i]->d_name[0] != '.' && (size_t)(n - i) > keep)
-                        scratch_remove(path);
-                free(names[i]);
+        d = opendir(dir);
+        while (d != NULL && (e = readdir(d)) != NULL) {
+                if (n == room) {
+                        struct kept *more = realloc(all, (2 * room + 64) * sizeof(*all));
+
+                        if (more == NULL)
+                                break; /* the next round tries again */
+                        all = more;
+                        room = 2 * room + 64;
+                }
+                if (e->d_name[0] != '.' && look_at(dirfd(d), e->d_name, &all[n]))
+                        n++;
         }
-        free(names);
+        if (d != NULL)
+                (void)closedir(d);
+        if (n > 0)
+                qsort(all, n, sizeof(*all), newest_first);
+        trim(s, all, n, limits);
+        free(all);
 }

@@ -16,7 +16,8 @@
  *
  * Owner:   readers and writers own their buffers; a run borrows from its reader until the next.
  * Threads: none.
- * Errors:  CORRUPT for bytes that make no sense, with what is wrong; what source and sink say.
+ * Errors:  CORRUPT for bytes that make no sense, with what is wrong; LIMIT when the budget of
+ *          readers is used up; what source and sink say.
  */
 #pragma once
 
@@ -26,13 +27,14 @@
 
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/limits.h"
 
 enum {
         SEGMENT_FRAME_BYTES = 65536,
         SEGMENT_HEAD_BYTES = 12,
         SEGMENT_INDEX_BYTES = 40,
 };
-#define SEGMENT_RECORD_MAX (1ULL << 30) /* key and value of one record */
+#define SEGMENT_RECORD_MAX RECORD_BYTES_MAX /* key and value of one record */
 
 struct segment_run {
         const uint8_t *key, *value;
@@ -95,6 +97,7 @@ struct segment_reader {
         size_t in_at, in_n;
         uint8_t *out;          /* raw bytes: [out_at, out_n) */
         size_t out_at, out_n, out_room;
+        uint64_t *budget;      /* NULL, or what readers may still take for long records */
         uint8_t *key;          /* of the group; kept apart, since out moves */
         size_t key_n, key_room;
         bool group;            /* inside of one */

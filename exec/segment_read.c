@@ -63,6 +63,19 @@ static enum bdfs_status fill(struct segment_reader *r, size_t n, struct bdfs_err
         return BDFS_OK;
 }
 
+/* More than a record of ordinary length needs: from what all readers of a merge may take. */
+static enum bdfs_status take_budget(struct segment_reader *r, size_t n, struct bdfs_err *err)
+{
+        if (r->budget == NULL)
+                return BDFS_OK;
+        if (*r->budget < n)
+                return bdfs_fail(err, BDFS_LIMIT, "the long records that meet in one reducer need "
+                                 "more than %llu MiB of memory; make records shorter, or have "
+                                 "fewer maps", MERGE_BYTES_MAX / MIB);
+        *r->budget -= n;
+        return BDFS_OK;
+}
+
 static enum bdfs_status room_for(struct segment_reader *r, size_t n, struct bdfs_err *err)
 {
         size_t room = r->out_room;
@@ -77,6 +90,8 @@ static enum bdfs_status room_for(struct segment_reader *r, size_t n, struct bdfs
                 room *= 2;
         if (room == r->out_room)
                 return BDFS_OK;
+        if (take_budget(r, room - r->out_room, err) != BDFS_OK)
+                return err->status;
         more = realloc(r->out, room);
         if (more == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a record of %zu bytes", room);
@@ -166,8 +181,11 @@ static enum bdfs_status take_key(struct segment_reader *r, struct bdfs_err *err)
         if (need(r, (size_t)n, err) != BDFS_OK)
                 return err->status;
         if (n > r->key_room || r->key == NULL) {
-                size_t room = 2 * (size_t)n + 64;
+                size_t room = (size_t)n + n / 4 + 64;
 
+                if (n > SEGMENT_FRAME_BYTES &&
+                    take_budget(r, room - r->key_room, err) != BDFS_OK)
+                        return err->status;
                 free(r->key);
                 r->key_room = 0;
                 r->key = malloc(room);

@@ -33,6 +33,7 @@ struct shuffle {
         uint32_t lost;
         unsigned files, files_done;    /* merged ones: made; used up */
         uint64_t stored;               /* of all that was opened */
+        uint64_t budget;               /* that is left to the readers, for long records */
 };
 
 /* ---- where a segment is ------------------------------------------------------------------- */
@@ -220,6 +221,7 @@ static enum bdfs_status first_pieces(struct shuffle *s, uint32_t agent, struct b
 
 static enum bdfs_status start_readers(struct shuffle *s, struct bdfs_err *err)
 {
+        s->budget = MERGE_BYTES_MAX;
         for (size_t i = 0; i < s->sources_n; i++) {
                 struct source *src = &s->sources[i];
 
@@ -228,6 +230,7 @@ static enum bdfs_status start_readers(struct shuffle *s, struct bdfs_err *err)
                 if (segment_reader_init(&s->readers[s->readers_n], &src->entry, read_source, src,
                                         err) != BDFS_OK)
                         return err->status;
+                s->readers[s->readers_n].budget = &s->budget;
                 s->source_of[s->readers_n++] = i;
                 s->stored += src->entry.stored;
         }

@@ -23,8 +23,10 @@ enum bdfs_status sink_room(struct sink *s, uint8_t **ret, size_t *ret_n, struct 
                 uint8_t *more = s->n > SEGMENT_RECORD_MAX ? NULL : realloc(s->buffer, room);
 
                 if (s->n > SEGMENT_RECORD_MAX)
-                        return bdfs_fail(err, BDFS_LIMIT, "a line of more than 1 GiB, after record "
-                                         "%llu of the task's output",
+                        return bdfs_fail(err, BDFS_LIMIT, "a line of more than %llu MiB, after "
+                                         "record %llu of the task's output: what is sorted for "
+                                         "reducers has to be cut into shorter lines",
+                                         SEGMENT_RECORD_MAX / MIB,
                                          (unsigned long long)s->count.records);
                 if (more == NULL)
                         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for a line of %zu bytes",

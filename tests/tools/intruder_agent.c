@@ -19,6 +19,7 @@
 
 #define CALL_MS 10000
 #define SECRET "/intruder/secret"
+#define TASKS_FIRST 100 /* number of the first job with a task; an id is used once */
 #define JOBS_MOST 5000 /* that an agent could take before we believe that it takes any number */
 
 static struct os_addr agent;
@@ -238,7 +239,8 @@ static void try_logs(char *theirs)
 static void try_task(struct bdfs *fs, const char *what, const char *file, char *staging,
                      bool may)
 {
-        char *name = job_name(1), path[64], text[512];
+        static unsigned tried;
+        char *name = job_name(TASKS_FIRST + tried++), path[64], text[512];
         Bdfs__BeginJobRequest q = job(name);
         Bdfs__MapInput in;
         Bdfs__StartAttemptRequest start;
@@ -287,7 +289,7 @@ static void try_files(struct bdfs *fs, const char *self)
                 exit(2);
         try_task(fs, "a task of its own", "/intruder/mine", mine, true);
         (void)snprintf(part, sizeof(part), "/intruder/.own/_attempts/attempt_%s_m_000000_0",
-                       job_name(1) + 4);
+                       job_name(TASKS_FIRST) + 4);
         if (bdfs_open(fs, part, &f, &err) == BDFS_OK) {
                 BDFS_IGNORE(bdfs_read(f, said, sizeof(said) - 1, &n, &err));
                 BDFS_IGNORE(bdfs_close(f, &err));

@@ -86,10 +86,57 @@ static void an_attempt_has_its_files_and_a_place_of_its_own(void **state)
         assert_int_equal(close(fd), 0);
         (void)snprintf(name, sizeof(name), "%s/tmp", attempt);
         assert_true(is_there(name));
-        scratch_job_remove(&j);
+        (void)scratch_job_remove(&j);
         assert_false(is_there(j.work));
         assert_false(is_there(j.dir));
         scratch_close(s);
+}
+
+static void a_name_is_given_once(void **state)
+{
+        struct scratch *s = open_scratch(false);
+        char attempt[PATH_MAX] = "";
+        struct scratch_job j, again;
+        struct bdfs_err err;
+
+        (void)state;
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_job_make(s, JOB, "me", &self, &again, &err), BDFS_EXISTS);
+        assert_true(is_there(j.work));
+        assert_int_equal(scratch_attempt_make(&j, &self, ATTEMPT, NULL, 0, attempt, &err), BDFS_OK);
+        put(path("scratch/work/" JOB "/" ATTEMPT "/tmp/mine"), "x");
+        attempt[0] = '\0';
+        assert_int_equal(scratch_attempt_make(&j, &self, ATTEMPT, NULL, 0, attempt, &err),
+                         BDFS_EXISTS);
+        assert_string_equal(attempt, ""); /* what is there is not the second one's to remove */
+        assert_true(is_there(path("scratch/work/" JOB "/" ATTEMPT "/tmp/mine")));
+        assert_true(scratch_job_remove(&j));
+        scratch_close(s);
+}
+
+/* As root: a directory of somebody else's goes as far as its owner could remove it. */
+static void what_is_not_the_owners_stays(void **state)
+{
+        const uid_t task = 65533, other = 65532;
+
+        (void)state;
+        if (getuid() != 0)
+                skip();
+        assert_int_equal(mkdir(path("tree"), 0700), 0);
+        assert_int_equal(mkdir(path("tree/task"), 0700), 0);
+        assert_int_equal(mkdir(path("tree/task/own"), 0), 0);
+        assert_int_equal(mkdir(path("tree/task/foreign"), 0755), 0);
+        put(path("tree/task/foreign/file"), "keep");
+        put(path("tree/task/file"), "x"); /* root's: a hard link, say; the name is the task's */
+        assert_int_equal(chown(path("tree/task"), task, task), 0);
+        assert_int_equal(chown(path("tree/task/own"), task, task), 0);
+        assert_int_equal(chown(path("tree/task/foreign"), other, other), 0);
+        assert_false(scratch_remove(path("tree")));
+        assert_true(is_there(path("tree/task/foreign/file")));
+        assert_false(is_there(path("tree/task/own")));
+        assert_false(is_there(path("tree/task/file")));
+        assert_int_equal(chown(path("tree/task/foreign"), task, task), 0);
+        assert_true(scratch_remove(path("tree")));
 }
 
 static void names_that_lead_elsewhere_are_refused(void **state)
@@ -112,7 +159,7 @@ static void names_that_lead_elsewhere_are_refused(void **state)
         assert_int_equal(symlink(path("outside"), path("scratch/work/" JOB "/files/link")), 0);
         assert_int_not_equal(scratch_put_file(&j, &self, "link", 0, "x", 1, &err), BDFS_OK);
         assert_false(is_there(path("outside")));
-        scratch_job_remove(&j);
+        (void)scratch_job_remove(&j);
         scratch_close(s);
 }
 
@@ -138,11 +185,11 @@ static void removal_follows_no_link_and_stops_at_no_depth(void **state)
                 assert_int_equal(chdir("deeper"), 0);
         }
         assert_int_equal(chdir(here), 0);
-        scratch_remove(path("tree"));
+        assert_true(scratch_remove(path("tree")));
         assert_false(is_there(path("tree")));
         assert_true(is_there(path("precious/file")));
-        scratch_remove(path("precious"));
-        scratch_remove(path("never-was"));
+        assert_true(scratch_remove(path("precious")));
+        assert_true(scratch_remove(path("never-was")));
 }
 
 static void what_an_earlier_run_left_is_removed_at_start(void **state)
@@ -181,7 +228,7 @@ static void work_goes_where_others_can_follow(void **state)
         s = open_scratch(true);
         assert_int_equal(scratch_job_make(s, JOB, "me", &self, &j, &err), BDFS_OK);
         assert_non_null(strstr(j.work, "/scratch/work/"));
-        scratch_job_remove(&j);
+        (void)scratch_job_remove(&j);
         scratch_close(s);
         assert_int_equal(chmod(dir, 0700), 0);
 }
@@ -211,7 +258,7 @@ static void logs_outlive_their_job_and_belong_to_its_user(void **state)
                          BDFS_OK);
         assert_int_equal(scratch_log_write(&j, "alice", "attempt_2", "text", 4, "end", 3, &err),
                          BDFS_OK);
-        scratch_job_remove(&j);
+        (void)scratch_job_remove(&j);
         scratch_close(s);
         s = open_scratch(false);
         assert_int_equal(scratch_logs(s, JOB, NULL, "alice", count, &n, &err), BDFS_OK);
@@ -222,10 +269,55 @@ static void logs_outlive_their_job_and_belong_to_its_user(void **state)
         assert_int_equal(scratch_logs(s, JOB, NULL, NULL, count, &n, &err), BDFS_OK);
         assert_int_equal(scratch_logs(s, "job_1700000000000_0002", NULL, NULL, count, &n, &err),
                          BDFS_NOT_FOUND);
-        scratch_logs_trim(s, 1);
-        assert_true(is_there(path("scratch/logs/" JOB)));
-        scratch_logs_trim(s, 0);
+        scratch_close(s);
+}
+
+/* A log of so many bytes of the @n'th job of @user. */
+static void log_of(struct scratch *s, const char *user, unsigned n, size_t bytes)
+{
+        static char text[1000];
+        static time_t now = 1700000000;
+        struct timespec times[2] = {{.tv_sec = ++now}, {.tv_sec = now}};
+        struct scratch_job j;
+        struct bdfs_err err;
+        char id[40];
+
+        (void)snprintf(id, sizeof(id), "job_%013u_%04u", n, n);
+        assert_int_equal(scratch_job_make(s, id, user, &self, &j, &err), BDFS_OK);
+        assert_int_equal(scratch_log_write(&j, user, ATTEMPT, text, bytes, NULL, 0, &err), BDFS_OK);
+        assert_int_equal(utimensat(AT_FDCWD, j.logs, times, 0), 0);
+        assert_true(scratch_job_remove(&j));
+}
+
+static bool has_log(unsigned n)
+{
+        return is_there(path("scratch/logs/job_%013u_%04u", n, n));
+}
+
+static void one_user_does_not_push_out_anothers_logs(void **state)
+{
+        struct scratch_log_limits limits = {.jobs = 6, .user_jobs = 5, .bytes = 3000,
+                                            .user_bytes = 2500};
+        struct scratch *s = open_scratch(false);
+
+        (void)state;
+        scratch_logs_trim(s, &(struct scratch_log_limits){.jobs = 0});
         assert_false(is_there(path("scratch/logs/" JOB)));
+        log_of(s, "alice", 1, 100);
+        log_of(s, "alice", 2, 100);
+        for (unsigned i = 0; i < 20; i++)
+                log_of(s, "mallory", 9000 - i, 1); /* their names would be the newest */
+        scratch_logs_trim(s, &limits);
+        assert_true(has_log(1) && has_log(2));
+        for (unsigned i = 0; i < 20; i++)
+                assert_true(has_log(9000 - i) == (i >= 16));
+        for (unsigned i = 0; i < 3; i++)
+                log_of(s, "mallory", 8000 - i, 1000);
+        scratch_logs_trim(s, &limits); /* the newest of mallory's, as far as 2500 bytes go */
+        assert_true(has_log(1) && has_log(2) && has_log(7998) && has_log(7999));
+        assert_false(has_log(8000)); /* and not more jobs than any user may have, or all */
+        assert_true(has_log(8981) && has_log(8982));
+        assert_false(has_log(8983) || has_log(8984));
         scratch_close(s);
 }
 
@@ -288,19 +380,21 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
         (void)state;
-        scratch_remove(dir);
-        return is_there(dir);
+        return !scratch_remove(dir);
 }
 
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_attempt_has_its_files_and_a_place_of_its_own),
+                cmocka_unit_test(a_name_is_given_once),
+                cmocka_unit_test(what_is_not_the_owners_stays),
                 cmocka_unit_test(names_that_lead_elsewhere_are_refused),
                 cmocka_unit_test(removal_follows_no_link_and_stops_at_no_depth),
                 cmocka_unit_test(what_an_earlier_run_left_is_removed_at_start),
                 cmocka_unit_test(work_goes_where_others_can_follow),
                 cmocka_unit_test(logs_outlive_their_job_and_belong_to_its_user),
+                cmocka_unit_test(one_user_does_not_push_out_anothers_logs),
                 cmocka_unit_test(a_log_keeps_its_start_and_its_end),
                 cmocka_unit_test(the_last_lines_are_whole),
         };
