@@ -2,11 +2,16 @@
  * task.h - one command run for somebody: by bash with pipefail (exec/task_shell.h), as some user,
  * in a directory of its own, with three pipes and nothing else of ours.
  *
- * Three processes. The launcher is forked from the agent before it has threads or sockets; it only
- * forks supervisors. A supervisor exists for one task: it is the subreaper of all that the task
- * starts, says when the command has ended, and kills every descendant when it is told to, or when
- * the agent is gone. The command runs in a session of its own with no descriptors but 0-2, umask
- * 027, no_new_privs, default signals and a clean environment.
+ * Launcher, supervisor, command. The launcher is forked from the agent before it has threads or
+ * sockets; it only forks supervisors. A supervisor exists for one task: it says when the command
+ * has ended, and sees that every descendant is killed when it is told to, or when the agent is
+ * gone. Where the agent is root the command's parent is the first process of a pid namespace, with
+ * a /proc of its own: when it ends the kernel kills all that the task ever forked. Elsewhere the
+ * supervisor is the subreaper, stops all descendants and then kills them.
+ *
+ * The command runs in a session of its own with no descriptors but 0-2, umask 027,
+ * no_new_privs, default signals and a clean environment; as another user it has at most
+ * TASK_USER_PROCESSES_MAX processes, with all others of that user.
  *
  * Only task.c and task_launcher.c fork, execute and wait for processes.
  *

@@ -6,19 +6,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "exec/task_inside.h"
 #include "exec/task_shell.h"
 
@@ -59,6 +64,21 @@ static void become_user(const struct request *q, int control)
                 give_up(control, STEP_USER);
 }
 
+/* A task that forks without end finds one, however many processes others may have. All that runs
+ * here as its user counts, so the limit is a generous one. */
+static void limit_processes(void)
+{
+        struct rlimit most;
+
+        if (getrlimit(RLIMIT_NPROC, &most) != 0)
+                return;
+        if (most.rlim_max > TASK_USER_PROCESSES_MAX)
+                most.rlim_max = TASK_USER_PROCESSES_MAX;
+        if (most.rlim_cur > most.rlim_max)
+                most.rlim_cur = most.rlim_max;
+        (void)setrlimit(RLIMIT_NPROC, &most); /* to lower it is always allowed */
+}
+
 /* @strings: directory, command, environment. */
 static _Noreturn void run_command(const struct request *q, char *strings, const int fds[FDS])
 {
@@ -76,6 +96,8 @@ static _Noreturn void run_command(const struct request *q, char *strings, const 
                 give_up(fds[FD_CONTROL], STEP_SESSION);
         if (chdir(strings) != 0) /* before the user changes: what lies above may be closed to it */
                 give_up(fds[FD_CONTROL], STEP_CHDIR);
+        if (q->change != 0)
+                limit_processes();
         become_user(q, fds[FD_CONTROL]);
         (void)umask(027);
         (void)setrlimit(RLIMIT_CORE, &no_core);
@@ -94,46 +116,133 @@ static _Noreturn void run_command(const struct request *q, char *strings, const 
         give_up(fds[FD_CONTROL], STEP_EXEC);
 }
 
-/* ---- the supervisor ----------------------------------------------------------------------- */
+/* ---- killing without a namespace ---------------------------------------------------------- */
 
-/* Kills the processes whose parent we are; orphans of theirs become ours. */
-static void kill_children(void)
+/* What forks while it is killed is never killed as a whole, since each that dies makes room for
+ * another. So all descendants are stopped first, until there is none that runs; then killed. */
+
+#define STOP_ROUNDS 1000 /* for one that cannot be stopped: it waits for a disk, say */
+
+struct process {
+        pid_t pid, parent;
+        char state;
+        bool ours;
+};
+
+struct processes {
+        struct process *list; /* by pid */
+        size_t n, room;
+};
+
+static int by_pid(const void *a, const void *b)
+{
+        const struct process *x = a, *y = b;
+
+        return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static struct process *find_process(const struct processes *all, pid_t pid)
+{
+        struct process key = {.pid = pid};
+
+        return bsearch(&key, all->list, all->n, sizeof(key), by_pid);
+}
+
+static void add_process(struct processes *all, const char *pid)
+{
+        char path[300], line[512];
+        AUTO_CLOSE int fd = -1;
+        struct process p = {.pid = (pid_t)strtol(pid, NULL, 10)};
+        const char *at;
+        ssize_t n;
+
+        (void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+        if (n <= 0)
+                return;
+        line[n] = '\0';
+        at = strrchr(line, ')'); /* the name may hold anything */
+        if (at == NULL || sscanf(at + 1, " %c %d", &p.state, &p.parent) != 2)
+                return;
+        if (all->n == all->room) {
+                size_t room = 2 * all->room + 1024;
+                struct process *more = realloc(all->list, room * sizeof(*more));
+
+                if (more == NULL)
+                        return; /* it is seen in another round */
+                all->list = more;
+                all->room = room;
+        }
+        all->list[all->n++] = p;
+}
+
+/* Is one of its parents us? What is found on the way is remembered. */
+static bool is_descendant(const struct processes *all, struct process *p)
+{
+        pid_t self = getpid();
+        struct process *at = p;
+        size_t steps = 0;
+
+        while (at != NULL && !at->ours && at->parent != self && steps++ < all->n)
+                at = find_process(all, at->parent);
+        if (at == NULL || steps > all->n)
+                return false;
+        for (; p != at; p = find_process(all, p->parent))
+                p->ours = true;
+        at->ours = true;
+        return true;
+}
+
+/* @signal to all descendants; how many of them can still run. */
+static size_t signal_descendants(struct processes *all, int signal)
 {
         DIR *proc = opendir("/proc");
         const struct dirent *e;
-        char path[300], line[512];
+        size_t running = 0;
 
+        all->n = 0;
         while (proc != NULL && (e = readdir(proc)) != NULL) {
-                AUTO_CLOSE int fd = -1;
-                const char *at;
-                ssize_t n;
-                int parent;
-
-                if (e->d_name[0] < '0' || e->d_name[0] > '9')
-                        continue;
-                (void)snprintf(path, sizeof(path), "/proc/%s/stat", e->d_name);
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-                n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
-                if (n <= 0)
-                        continue;
-                line[n] = '\0';
-                at = strrchr(line, ')'); /* the name may hold anything */
-                if (at != NULL && sscanf(at + 1, " %*c %d", &parent) == 1 && parent == getpid())
-                        (void)kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL);
+                if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
+                        add_process(all, e->d_name);
         }
         if (proc != NULL)
                 (void)closedir(proc);
+        if (all->n > 0)
+                qsort(all->list, all->n, sizeof(*all->list), by_pid);
+        for (size_t i = 0; i < all->n; i++) {
+                struct process *p = &all->list[i];
+
+                if (!is_descendant(all, p) || strchr("ZX", p->state) != NULL ||
+                    (signal == SIGSTOP && p->state == 'T'))
+                        continue;
+                running++;
+                (void)kill(p->pid, signal);
+        }
+        return running;
 }
 
 static _Noreturn void kill_all(pid_t group)
 {
-        while (waitpid(-1, NULL, WNOHANG) >= 0) {
-                (void)kill(-group, SIGKILL); /* most of them at once */
-                kill_children();
-                (void)waitpid(-1, NULL, 0);
+        struct processes all = {.n = 0};
+        struct timespec moment = {.tv_nsec = 2000000};
+
+        (void)kill(-group, SIGKILL); /* most of them at once */
+        for (;;) {
+                pid_t pid;
+
+                while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+                        ;
+                if (pid < 0)
+                        _exit(0);
+                for (unsigned i = 0; i < STOP_ROUNDS && signal_descendants(&all, SIGSTOP) > 0; i++)
+                        (void)nanosleep(&moment, NULL);
+                (void)signal_descendants(&all, SIGKILL);
+                (void)nanosleep(&moment, NULL);
         }
-        _exit(0);
 }
+
+/* ---- watching over a command -------------------------------------------------------------- */
 
 static void say_ended(int control, int status, const struct rusage *used)
 {
@@ -169,7 +278,7 @@ static void no_handler(int signal)
 }
 
 /* Until nothing is left, or the agent says kill, or is gone. */
-static _Noreturn void watch(pid_t command, int control)
+static _Noreturn void watch(pid_t command, int control, bool inside)
 {
         struct pollfd p = {.fd = control, .events = POLLIN};
         sigset_t none;
@@ -182,20 +291,22 @@ static _Noreturn void watch(pid_t command, int control)
                         _exit(0);
                 if (ppoll(&p, 1, NULL, &none) <= 0) /* SIGCHLD comes only here */
                         continue;
-                if (recv(control, &word, 1, 0) != 1 || word != SAY_TERMINATE)
+                if (recv(control, &word, 1, 0) == 1 && word == SAY_TERMINATE)
+                        (void)kill(-command, SIGTERM);
+                else if (inside)
+                        _exit(0); /* the kernel kills all that is in its namespace */
+                else
                         kill_all(command);
-                (void)kill(-command, SIGTERM);
         }
 }
 
-static _Noreturn void supervise(const struct request *q, char *strings, const int fds[FDS])
+/* Fork the command, and watch. @inside: as the first process of a namespace. */
+static _Noreturn void rule(const struct request *q, char *strings, const int fds[FDS], bool inside)
 {
         struct sigaction wake = {.sa_handler = no_handler};
         sigset_t child;
         pid_t command;
 
-        (void)prctl(PR_SET_NAME, "bdfs-task", 0, 0, 0);
-        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         (void)sigemptyset(&child);
         (void)sigaddset(&child, SIGCHLD);
         (void)sigprocmask(SIG_BLOCK, &child, NULL);
@@ -207,7 +318,78 @@ static _Noreturn void supervise(const struct request *q, char *strings, const in
                 run_command(q, strings, fds);
         for (int i = 0; i < 3; i++)
                 (void)close(fds[i]);
-        watch(command, fds[FD_CONTROL]);
+        watch(command, fds[FD_CONTROL], inside);
+}
+
+/* ---- a namespace for its processes -------------------------------------------------------- */
+
+/* A /proc that shows this namespace's processes, for this namespace; mounts and unmounts of the
+ * host are still seen. And numbers that differ from those of other tasks: scripts make names of
+ * their process id. */
+static bool own_proc(pid_t number)
+{
+        AUTO_CLOSE int fd = -1;
+        char text[16];
+        int n;
+
+        if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) != 0 ||
+            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+                return false;
+        fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+        n = snprintf(text, sizeof(text), "%d", (int)number);
+        if (fd >= 0)
+                (void)!write(fd, text, (size_t)n); /* kernels without it begin with 2 */
+        return true;
+}
+
+/* The supervisor outside of the namespace: it holds the control socket until the kernel has
+ * killed and reaped everybody inside, which is when its first process can be waited for. */
+static _Noreturn void wait_for_first(pid_t first, const int fds[FDS])
+{
+        for (int i = 0; i < 3; i++)
+                (void)close(fds[i]);
+        while (waitpid(first, NULL, 0) < 0 && errno == EINTR)
+                ;
+        _exit(0);
+}
+
+/* The command in a namespace of its own. Comes back where there is none to be had. */
+static void supervise_inside(const struct request *q, char *strings, const int fds[FDS])
+{
+        int ready[2]; /* a byte: the namespace is as it should be; its end: it is not */
+        pid_t self = getpid(), first;
+        char byte = 0;
+        ssize_t n;
+
+        if (pipe2(ready, O_CLOEXEC) != 0)
+                return;
+        first = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL,
+                               NULL);
+        if (first == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+                (void)close(ready[0]);
+                if (!own_proc(self) || write(ready[1], &byte, 1) != 1)
+                        _exit(1);
+                (void)close(ready[1]);
+                rule(q, strings, fds, true);
+        }
+        (void)close(ready[1]);
+        n = first < 0 ? 0 : read(ready[0], &byte, 1);
+        (void)close(ready[0]);
+        if (n == 1)
+                wait_for_first(first, fds);
+        if (first > 0)
+                (void)waitpid(first, NULL, 0);
+}
+
+static _Noreturn void supervise(const struct request *q, char *strings, const int fds[FDS])
+{
+        (void)prctl(PR_SET_NAME, "bdfs-task", 0, 0, 0);
+        (void)signal(SIGCHLD, SIG_DFL);
+        if (q->change != 0)
+                supervise_inside(q, strings, fds);
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        rule(q, strings, fds, false);
 }
 
 /* ---- the launcher ------------------------------------------------------------------------- */

@@ -1,11 +1,13 @@
 /* Commands as tasks: what they see, how they end, and that nothing of them stays. */
 #include <setjmp.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -326,6 +328,98 @@ static void a_silent_task_is_given_up(void **state)
         free(r);
 }
 
+/* ---- what does not want to go ------------------------------------------------------------- */
+
+/* Runs @command, which goes on for ever, as nobody (as ourselves when we are not root); then it is
+ * to be gone, with all that it forked, within seconds, and without us working hard for it. */
+static void is_gone_soon(const char *command, int64_t cancel_ms)
+{
+        static struct task_user user;
+        int64_t begun = os_mono_ms();
+        struct bdfs_err err;
+        struct run *r;
+
+        user = (struct task_user){.change = false};
+        if (getuid() == 0)
+                assert_int_equal(task_user_find("nobody", &user, &err), BDFS_OK);
+        r = run_as(command, 0, cancel_ms, 0, &user);
+        assert_int_equal(r->rc, cancel_ms == 0 ? BDFS_OK : BDFS_FAILED);
+        assert_false(marker_runs());
+        assert_in_range(os_mono_ms() - begun, 0, cancel_ms + PUMP_GRACE_MS + 8000);
+        free(r);
+}
+
+/* bash counts processes with -u, dash with -p */
+#define FEW "ulimit -u 2000 2>/dev/null || ulimit -p 2000 || exit 1; "
+
+static void a_fork_bomb_is_gone(void **state)
+{
+        (void)state;
+        is_gone_soon(FEW "trap '' TERM; "
+                     "export B=': bdfs-test-marker; sh -c \"$B\" & sh -c \"$B\" & wait'; "
+                     "sh -c \"$B\" 2>/dev/null; while :; do sleep 1; done", 1000);
+}
+
+static void one_that_forks_while_it_is_killed_is_gone(void **state)
+{
+        (void)state;
+        is_gone_soon(FEW "export S='trap \"\" TERM HUP; while :; do (setsid sh -c \"$S\" sh "
+                     "bdfs-test-marker >/dev/null 2>&1 </dev/null &); sleep 0.02; done'; "
+                     "(setsid sh -c \"$S\" >/dev/null 2>&1 </dev/null &); sleep 1", 0);
+}
+
+static void zombies_of_a_task_are_not_kept(void **state)
+{
+        struct run *r;
+
+        (void)state;
+        /* 300 orphans that end at once; then how many of them are there still? */
+        r = run("for i in $(seq 300); do (sh -c : &); done; sleep 0.5; "
+                "cat /proc/[0-9]*/stat 2>/dev/null | grep -c '(sh) Z'", 0);
+        r->out[r->out_n] = '\0';
+        assert_int_equal(strtol((char *)r->out, NULL, 10), 0);
+        free(r);
+}
+
+static bool has_namespaces(void)
+{
+        int status = 1;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                _exit(unshare(CLONE_NEWPID | CLONE_NEWNS) != 0);
+        assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+        return status == 0;
+}
+
+/* Tasks of an agent of root have process ids of their own, and /proc shows theirs alone. */
+static void what_asks_for_processes_works(void **state)
+{
+        struct task_user nobody;
+        struct bdfs_err err;
+        struct run *r;
+
+        (void)state;
+        if (getuid() != 0)
+                skip();
+        assert_int_equal(task_user_find("nobody", &nobody, &err), BDFS_OK);
+        r = run_as("test \"$(sed 's/ .*//' /proc/self/stat)\" != '' && echo self; "
+                   "kill -0 $$ && echo there; test -d /proc/$$ && echo here; "
+                   "ps -o comm= -p $$ 2>/dev/null || echo sh; "
+                   "sh -c 'kill -TERM $$'; echo $?; yes | head -n 1; "
+                   "test $$ -gt 100 && echo unlike", 0, 0, 0, &nobody);
+        r->out[r->out_n] = '\0';
+        assert_string_equal((char *)r->out, "self\nthere\nhere\nsh\n143\ny\nunlike\n");
+        if (!has_namespaces()) {
+                free(r);
+                skip();
+        }
+        free(r);
+        r = run_as("ls -d /proc/[0-9]* | wc -l", 0, 0, 0, &nobody);
+        assert_in_range(strtol((char *)r->out, NULL, 10), 2, 5); /* init, sh, ls, wc */
+        free(r);
+}
+
 static void it_runs_as_the_user(void **state)
 {
         struct task_user nobody;
@@ -395,6 +489,10 @@ int main(void)
                 cmocka_unit_test(pipes_that_children_hold_open_are_not_waited_for_long),
                 cmocka_unit_test(a_cancelled_task_is_gone),
                 cmocka_unit_test(a_silent_task_is_given_up),
+                cmocka_unit_test(a_fork_bomb_is_gone),
+                cmocka_unit_test(one_that_forks_while_it_is_killed_is_gone),
+                cmocka_unit_test(zombies_of_a_task_are_not_kept),
+                cmocka_unit_test(what_asks_for_processes_works),
                 cmocka_unit_test(it_runs_as_the_user),
                 cmocka_unit_test(a_directory_that_is_gone_is_an_error),
         };
