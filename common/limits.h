@@ -89,6 +89,9 @@
 #define LEASE_HARD_MS 120000
 #define LEASE_HADOOP_SOFT_MS 60000
 #define LEASE_HADOOP_HARD_MS (20 * 60000)
+#define LEASE_HOLDERS_EACH_MAX 16384          /* names of clients that one user may have */
+#define LEASE_HOLDERS_MAX 262144              /* of all users but superusers */
+#define LEASE_FILES_EACH_MAX 100000           /* that one user may have open for writing */
 #define RETRY_ANSWER_MS (10 * 60000)
 
 /* namenode */

@@ -7,11 +7,13 @@
 #include "namenode/namenode.h"
 #include "namenode/namespace.h"
 #include "namenode/recovery.h"
+#include "namenode/serve.h"
 
 #define TICK_MS 250
 #define OPEN_FILES_PER_TICK 1000
 #define SLICE_INODES 64
 #define FORGET_EVERY_MS 60000
+#define SWEEP_EVERY_MS 10000 /* of lease holders */
 #define FORGET_SLICE 256
 
 struct background {
@@ -68,6 +70,11 @@ static void look_at_file(struct background *b, uint64_t inode, int64_t now)
         recovery_step(b->recovery, nn, &w, now);
 }
 
+static uint64_t files_of(void *arg, const char *holder)
+{
+        return serve_open_files_of(arg, holder);
+}
+
 static void run_leases(void *arg)
 {
         struct background *b = arg;
@@ -91,8 +98,8 @@ static void run_leases(void *arg)
                 for (size_t i = 0; i < n; i++)
                         look_at_file(b, inodes[i], now);
                 after = n < OPEN_FILES_PER_TICK ? 0 : inodes[n - 1];
-                if (now - forgot > FORGET_EVERY_MS) {
-                        lease_clock_forget(b->nn->leases, now);
+                if (now - forgot > SWEEP_EVERY_MS) {
+                        lease_clock_sweep(b->nn->leases, now, files_of, b->nn);
                         forgot = now;
                 }
         }

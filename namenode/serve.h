@@ -70,6 +70,11 @@ void serve_no_ec_policy(const char *name, struct bdfs_err *err);
  */
 bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
 
+/* Files open under the client's name; LEASE_FILES_UNKNOWN: the tables cannot be read. */
+uint64_t serve_open_files_of(struct namenode *nn, const char *holder);
+/* The caller is about to have one more. False, and the call is answered, when that is too many. */
+bool serve_opens(struct namenode *nn, struct rpc_call *call, const char *holder);
+
 /* The locations of a whole file, NULL for what is none. READ is not asked for, as in HDFS; who
  * lacks it gets tokens that open nothing. False: no memory. *ret_blocks grows by how many there
  * are. */

@@ -161,7 +161,11 @@ static void renew_lease(void *context, struct rpc_call *call)
 
         if (!serve_require_writable(nn, call, "Cannot renew lease for ", q->clientname))
                 return;
-        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
+        /* a name that nothing is open under is not kept */
+        if (!lease_clock_renew(nn->leases, q->clientname, os_mono_ms()) &&
+            serve_open_files_of(nn, q->clientname) > 0 &&
+            !serve_opens(nn, call, q->clientname))
+                return;
         rpc_call_reply(call, &r.base);
 }
 
@@ -181,7 +185,8 @@ static void recover_lease(void *context, struct rpc_call *call)
         struct mutation *m;
         Bdfs__RecoverLeaseOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot recover the lease of ", q->src))
+        if (!serve_require_writable(nn, call, "Cannot recover the lease of ", q->src) ||
+            !serve_opens(nn, call, q->clientname))
                 return;
         m = mutation_new(nn, call);
         if (m == NULL)
@@ -193,7 +198,6 @@ static void recover_lease(void *context, struct rpc_call *call)
         op->holder = q->clientname;
         op->has_hadoop_lease = 1;
         op->hadoop_lease = call->listener == RPC_HADOOP;
-        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
         SERVE_SET_OP(m, RECOVER_LEASE, recover_lease);
         mutation_submit(m, recover_done);
 }

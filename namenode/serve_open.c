@@ -47,6 +47,39 @@ bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *tex
         return expired;
 }
 
+/* ---- holders ---- */
+
+uint64_t serve_open_files_of(struct namenode *nn, const char *holder)
+{
+        struct holder row = {.files = 0};
+        struct store_txn *t;
+        enum bdfs_status rc;
+
+        if (strlen(holder) > HOLDER_BYTES_MAX)
+                return 0;
+        if (store_begin_read(nn->store, &t, NULL) != BDFS_OK)
+                return LEASE_FILES_UNKNOWN;
+        rc = table_get_holder(t, holder, strlen(holder), &row, NULL);
+        store_abort(t);
+        if (rc == BDFS_NOT_FOUND)
+                return 0;
+        return rc == BDFS_OK ? row.files : LEASE_FILES_UNKNOWN;
+}
+
+bool serve_opens(struct namenode *nn, struct rpc_call *call, const char *holder)
+{
+        struct bdfs_err err;
+
+        if (strlen(holder) > HOLDER_BYTES_MAX)
+                (void)bdfs_fail(&err, BDFS_INVALID, "the client's name has %zu bytes, at most %d "
+                                "are possible", strlen(holder), HOLDER_BYTES_MAX);
+        else if (lease_clock_open(nn->leases, holder, call->caller->user,
+                                  serve_is_superuser(nn, call), os_mono_ms(), &err) == BDFS_OK)
+                return true;
+        rpc_call_fail(call, &err);
+        return false;
+}
+
 /* ---- create, append ---- */
 
 /* The status of a file just made or opened. NULL: the call is answered. */
@@ -117,6 +150,8 @@ static void create(void *context, struct rpc_call *call)
         if (!plain_create(call, q) ||
             !serve_require_writable(nn, call, "Cannot create file", q->src))
                 return;
+        if (!serve_opens(nn, call, q->clientname))
+                return;
         m = mutation_new(nn, call);
         if (m == NULL)
                 return;
@@ -136,7 +171,6 @@ static void create(void *context, struct rpc_call *call)
                 op->has_take_over = 1;
                 op->take_over = 1;
         }
-        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
         SERVE_SET_OP(m, CREATE, create);
         mutation_submit(m, create_done);
 }
@@ -161,6 +195,8 @@ static void append(void *context, struct rpc_call *call)
 
         if (!serve_require_writable(nn, call, "Cannot append to file", q->src))
                 return;
+        if (!serve_opens(nn, call, q->clientname))
+                return;
         m = mutation_new(nn, call);
         if (m == NULL)
                 return;
@@ -174,7 +210,6 @@ static void append(void *context, struct rpc_call *call)
                 op->has_take_over = 1;
                 op->take_over = 1;
         }
-        lease_clock_renew(nn->leases, q->clientname, os_mono_ms());
         SERVE_SET_OP(m, APPEND, append);
         mutation_submit(m, append_done);
 }
