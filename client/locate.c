@@ -21,7 +21,7 @@ void file_map_fini(struct file_map *m)
 /* ---- a block that is being written ----------------------------------------------------------- */
 
 static enum bdfs_status ask_length(struct bdfs *fs, const Hadoop__DatanodeIDProto *id,
-                                   Hadoop__ExtendedBlockProto *block, uint64_t *ret,
+                                   const Hadoop__LocatedBlockProto *last, uint64_t *ret,
                                    struct bdfs_err *err)
 {
         Hadoop__GetReplicaVisibleLengthRequestProto q =
@@ -37,7 +37,9 @@ static enum bdfs_status ask_length(struct bdfs *fs, const Hadoop__DatanodeIDProt
         if (rpc_client_new(&c, &addr, fs->user, err) != BDFS_OK)
                 return err->status;
         rpc_client_expect(c, fs->owner);
-        q.block = block;
+        q.block = last->b;
+        if (!fs->hadoop) /* Hadoop knows no token there */
+                q.token = last->blocktoken;
         rc = rpc_client_call(c, method_of(METHOD_DATANODE_getReplicaVisibleLength), &q.base, &m,
                              os_mono_ms() + 5000, err);
         if (rc == BDFS_OK) {
@@ -59,7 +61,7 @@ static enum bdfs_status visible_length(struct bdfs *fs, const Hadoop__LocatedBlo
                 return BDFS_OK;
         }
         for (size_t i = 0; i < last->n_locs; i++) {
-                enum bdfs_status rc = ask_length(fs, last->locs[i]->id, last->b, ret, err);
+                enum bdfs_status rc = ask_length(fs, last->locs[i]->id, last, ret, err);
 
                 if (rc == BDFS_OK)
                         return rc;

@@ -15,3 +15,7 @@
 enum bdfs_status access_check(const struct data_conn *c, const Hadoop__BaseHeaderProto *header,
                               unsigned rights, struct token *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* The same for whoever is at @peer, with a token from elsewhere than a header. */
+enum bdfs_status access_check_token(struct datanode *dn, const struct os_peer *peer,
+                                    const Hadoop__TokenProto *shown, uint64_t block,
+                                    unsigned rights, struct bdfs_err *err) BDFS_MUST_CHECK;

@@ -6,14 +6,27 @@
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "datanode/access.h"
 #include "datanode/datanode_inside.h"
 #include "datanode/namenode_link.h"
 #include "proto/hadoop_datanode.pb-c.h"
 
-enum { VOLUMES_MAX = 64 };
+enum { VOLUMES_MAX = 64, ALLOWED_MAX = 1024 };
+
+#define ALLOWED_MS 5000 /* so late a change of rights is noticed at most */
+
+/* What the namenode said about a user and a block, direct-mapped. */
+struct allowed {
+        uint64_t block;
+        uid_t uid;
+        bool may;
+        int64_t until_ms; /* 0: nothing is here */
+};
 
 struct datanode_ipc {
         struct datanode *dn;
+        struct os_mutex lock;
+        struct allowed allowed[ALLOWED_MAX]; /* guarded by: lock */
         struct rpc_service service;
         struct rpc_server *server;
 };
@@ -43,6 +56,54 @@ static bool is_superuser(struct datanode *dn, struct rpc_call *call)
         return false;
 }
 
+/* ---- who may know a length ------------------------------------------------------------------ */
+
+static struct allowed *allowed_slot(struct datanode_ipc *i, uint64_t block, uid_t uid)
+{
+        uint64_t hash = (block ^ (uint64_t)uid << 32) * 0x9e3779b97f4a7c15u;
+
+        return &i->allowed[hash >> 54];
+}
+
+/* Java's request has no room for a token: the namenode is asked about the caller's uid. */
+static enum bdfs_status check_with_namenode(struct datanode_ipc *i, const struct rpc_call *call,
+                                            uint64_t block, struct bdfs_err *err)
+{
+        const struct caller *c = call->caller;
+        struct allowed found;
+        enum bdfs_status rc;
+
+        os_mutex_lock(&i->lock);
+        found = *allowed_slot(i, block, c->uid);
+        os_mutex_unlock(&i->lock);
+        if (found.until_ms <= os_mono_ms() || found.block != block || found.uid != c->uid) {
+                rc = namenode_links_may_read(i->dn, block, c->user, &found.may, err);
+                if (rc != BDFS_OK)
+                        return bdfs_wrap(err, "may %s read block %" PRIu64, c->user, block);
+                found.block = block;
+                found.uid = c->uid;
+                found.until_ms = os_mono_ms() + ALLOWED_MS;
+                AUTO_LOCK(&i->lock);
+                *allowed_slot(i, block, c->uid) = found;
+        }
+        if (!found.may)
+                return bdfs_fail(err, BDFS_PERMISSION, "%s may read no file that has block %"
+                                 PRIu64, c->user, block);
+        return BDFS_OK;
+}
+
+static enum bdfs_status check_reader(struct datanode_ipc *i, const struct rpc_call *call,
+                                     const Hadoop__GetReplicaVisibleLengthRequestProto *q,
+                                     struct bdfs_err *err)
+{
+        const struct os_peer peer = {.known = true, .uid = call->caller->uid};
+
+        if (call->listener == RPC_OWN || q->token != NULL)
+                return access_check_token(i->dn, &peer, q->token, q->block->blockid, TOKEN_READ,
+                                          err);
+        return check_with_namenode(i, call, q->block->blockid, err);
+}
+
 static void visible_length(void *context, struct rpc_call *call)
 {
         const Hadoop__GetReplicaVisibleLengthRequestProto *q = (const void *)call->request;
@@ -53,6 +114,10 @@ static void visible_length(void *context, struct rpc_call *call)
         struct replica *replica;
         struct bdfs_err err;
 
+        if (check_reader(context, call, q, &err) != BDFS_OK) {
+                rpc_call_fail(call, &err);
+                return;
+        }
         if (dataset_get(ds, q->block->blockid, q->block->generationstamp, &replica, &err) !=
             BDFS_OK) {
                 rpc_call_fail(call, &err);
@@ -169,6 +234,7 @@ enum bdfs_status datanode_ipc_start(struct datanode_ipc **ret, struct datanode *
 
         if (i == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "datanode calls: out of memory");
+        os_mutex_init(&i->lock);
         i->dn = dn;
         i->service = (struct rpc_service){
                 .protocol = method_of(METHOD_DATANODE_getDatanodeInfo)->protocol_name,
@@ -185,6 +251,7 @@ enum bdfs_status datanode_ipc_start(struct datanode_ipc **ret, struct datanode *
         }
         rc = rpc_server_start(&i->server, &c, err);
         if (rc != BDFS_OK) {
+                os_mutex_fini(&i->lock);
                 free(i);
                 return rc;
         }
@@ -203,5 +270,6 @@ void datanode_ipc_stop(struct datanode_ipc *i)
                 return;
         rpc_server_stop(i->server);
         rpc_server_free(i->server);
+        os_mutex_fini(&i->lock);
         free(i);
 }

@@ -386,3 +386,26 @@ bool namenode_link_registered(struct namenode_link *l)
 {
         return is_set(l, &l->registered);
 }
+
+enum bdfs_status namenode_links_may_read(struct datanode *dn, uint64_t block, const char *user,
+                                         bool *ret, struct bdfs_err *err)
+{
+        Bdfs__MayReadRequest q = BDFS__MAY_READ_REQUEST__INIT;
+        Bdfs__MayReadResponse *r = NULL;
+        enum bdfs_status rc = bdfs_fail(err, BDFS_UNAVAILABLE, "no namenode is connected");
+
+        q.block = block;
+        q.user = (char *)(uintptr_t)user; /* only read */
+        for (size_t i = 0; rc != BDFS_OK && i < dn->links_n; i++) {
+                struct namenode_link *l = dn->links[i];
+
+                if (!is_set(l, &l->registered) || !is_set(l, &l->connected))
+                        continue;
+                rc = namenode_call(l, METHOD_BDFS_DATANODE_mayRead, &q.base, &r, err);
+        }
+        if (rc != BDFS_OK)
+                return rc;
+        *ret = r->may;
+        message_free(r);
+        return BDFS_OK;
+}

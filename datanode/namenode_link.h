@@ -33,4 +33,8 @@ void namenode_link_free(struct namenode_link *l);
 bool namenode_links_report(struct datanode *dn, uint64_t change, int64_t deadline_ms);
 /* Send everything anew at the next chance (triggerBlockReport). */
 void namenode_links_full_report(struct datanode *dn);
+/* Ask a namenode that is connected whether @user may read a file that has @block. UNAVAILABLE: none
+ * is, or it did not answer. */
+enum bdfs_status namenode_links_may_read(struct datanode *dn, uint64_t block, const char *user,
+                                         bool *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 bool namenode_link_registered(struct namenode_link *l);

@@ -150,7 +150,7 @@ static enum bdfs_status open_server(struct namenode *nn, struct bdfs_err *err)
         nn->services[2] = (struct rpc_service){"org.apache.hadoop.tools.GetUserMappingsProtocol",
                                                serve_other_handler, nn, both};
         nn->services[3] = (struct rpc_service){"bdfs.ClientService", serve_bdfs_handler, nn, own};
-        nn->services[4] = serve_datanode_service(nn->blocks);
+        nn->services[4] = serve_datanode_service(nn);
         return rpc_server_start(&nn->server, &config, err);
 }
 

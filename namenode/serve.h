@@ -25,6 +25,8 @@ struct serve_caller { /* what namespace.h wants, with the memory behind it */
         const char *names[OS_GROUPS_MAX];
 };
 void serve_caller(struct namenode *nn, const struct rpc_call *call, struct serve_caller *ret);
+/* A user by name, with the rights of the Hadoop port; @user must outlive @ret. */
+void serve_hadoop_user(struct namenode *nn, const char *user, struct serve_caller *ret);
 
 /* Check a path of a request. False: refused, and the call is answered. */
 bool serve_path(struct rpc_call *call, const char *text, enum path_use use, struct buf *room,
@@ -69,6 +71,10 @@ void serve_no_ec_policy(const char *name, struct bdfs_err *err);
  * what follows meets either a closed file or "recovery in progress".
  */
 bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text);
+
+/* May they read a file that has the block? By the file's number, so that the path is looked at from
+ * its root on. */
+bool serve_may_read_block(struct store_txn *t, const struct serve_caller *who, uint64_t block);
 
 /* Files open under the client's name; LEASE_FILES_UNKNOWN: the tables cannot be read. */
 uint64_t serve_open_files_of(struct namenode *nn, const char *holder);

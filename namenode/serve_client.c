@@ -56,15 +56,29 @@ bool serve_require_superuser(struct namenode *nn, struct rpc_call *call, const c
         return false;
 }
 
-void serve_caller(struct namenode *nn, const struct rpc_call *call, struct serve_caller *ret)
+static void caller_of(struct namenode *nn, const char *user, bool superuser,
+                      struct serve_caller *ret)
 {
-        identity_groups(nn->identity, call->caller->user, &ret->groups);
+        identity_groups(nn->identity, user, &ret->groups);
         for (size_t i = 0; i < ret->groups.n; i++)
                 ret->names[i] = ret->groups.names[i];
-        ret->ns.user = call->caller->user;
+        ret->ns.user = user;
         ret->ns.groups = ret->names;
         ret->ns.groups_n = ret->groups.n;
-        ret->ns.superuser = serve_is_superuser(nn, call);
+        ret->ns.superuser = superuser;
+}
+
+void serve_caller(struct namenode *nn, const struct rpc_call *call, struct serve_caller *ret)
+{
+        caller_of(nn, call->caller->user, serve_is_superuser(nn, call), ret);
+}
+
+void serve_hadoop_user(struct namenode *nn, const char *user, struct serve_caller *ret)
+{
+        bool superuser = nn->conf->hadoop_superuser &&
+                         (strcmp(user, nn->owner) == 0 || in_group(nn, user, nn->conf->supergroup));
+
+        caller_of(nn, user, superuser, ret);
 }
 
 /* ---- paths ---- */

@@ -1,6 +1,12 @@
 #include "namenode/serve_datanode.h"
 
 #include "common/log.h"
+#include "namenode/serve.h"
+
+static struct blocks *blocks_of(void *context)
+{
+        return ((struct namenode *)context)->blocks;
+}
 
 /* False, and the call is answered, unless a datanode of this cluster asks. */
 static bool is_datanode(struct rpc_call *call)
@@ -36,7 +42,8 @@ static void serve_challenge(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_challenge(context, (const void *)call->request, &room, &response, &err);
+        rc = blocks_challenge(blocks_of(context), (const void *)call->request, &room, &response,
+                              &err);
         if (rc != BDFS_OK)
                 log_warn("datanode refused: %s", err.text);
         answer(call, rc, &response.base, &err);
@@ -51,9 +58,9 @@ static void serve_register(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_prove(context, request, &err);
+        rc = blocks_prove(blocks_of(context), request, &err);
         if (rc == BDFS_OK)
-                rc = blocks_register(context, request, &response, &err);
+                rc = blocks_register(blocks_of(context), request, &response, &err);
         if (rc != BDFS_OK)
                 log_warn("datanode refused ip=%s: %s", request->ip, err.text);
         answer(call, rc, &response.base, &err);
@@ -67,7 +74,7 @@ static void serve_heartbeat(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_heartbeat(context, (const void *)call->request, &response, &err);
+        rc = blocks_heartbeat(blocks_of(context), (const void *)call->request, &response, &err);
         answer(call, rc, rc == BDFS_OK ? &response->base : NULL, &err);
         blocks_heartbeat_free(response);
 }
@@ -80,7 +87,7 @@ static void serve_report(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_report(context, (const void *)call->request, &response, &err);
+        rc = blocks_report(blocks_of(context), (const void *)call->request, &response, &err);
         answer(call, rc, &response.base, &err);
 }
 
@@ -92,7 +99,28 @@ static void serve_full_report(void *context, struct rpc_call *call)
 
         if (!is_datanode(call))
                 return;
-        rc = blocks_full_report(context, (const void *)call->request, &response, &err);
+        rc = blocks_full_report(blocks_of(context), (const void *)call->request, &response, &err);
+        answer(call, rc, &response.base, &err);
+}
+
+static void serve_may_read(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Bdfs__MayReadRequest *q = (const void *)call->request;
+        Bdfs__MayReadResponse response = BDFS__MAY_READ_RESPONSE__INIT;
+        struct serve_caller who;
+        struct store_txn *t;
+        struct bdfs_err err;
+        enum bdfs_status rc;
+
+        if (!is_datanode(call))
+                return;
+        serve_hadoop_user(nn, q->user, &who);
+        rc = store_begin_read(nn->store, &t, &err);
+        if (rc == BDFS_OK) {
+                response.may = serve_may_read_block(t, &who, q->block);
+                store_abort(t);
+        }
         answer(call, rc, &response.base, &err);
 }
 
@@ -100,6 +128,7 @@ static rpc_handler *handler_of(const struct method *m)
 {
         switch ((int)m->id) {
         case METHOD_BDFS_DATANODE_challenge: return serve_challenge;
+        case METHOD_BDFS_DATANODE_mayRead: return serve_may_read;
         case METHOD_BDFS_DATANODE_register: return serve_register;
         case METHOD_BDFS_DATANODE_heartbeat: return serve_heartbeat;
         case METHOD_BDFS_DATANODE_report: return serve_report;
@@ -108,10 +137,10 @@ static rpc_handler *handler_of(const struct method *m)
         }
 }
 
-struct rpc_service serve_datanode_service(struct blocks *blocks)
+struct rpc_service serve_datanode_service(struct namenode *nn)
 {
         return (struct rpc_service){.protocol = "bdfs.DatanodeService",
                                     .handler_of = handler_of,
-                                    .context = blocks,
+                                    .context = nn,
                                     .listeners = 1u << RPC_OWN};
 }

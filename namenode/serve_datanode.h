@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "namenode/blocks.h"
+#include "namenode/namenode.h"
 #include "net/rpc_server.h"
 
-/* @blocks is borrowed. */
-struct rpc_service serve_datanode_service(struct blocks *blocks);
+/* @nn is borrowed. */
+struct rpc_service serve_datanode_service(struct namenode *nn);

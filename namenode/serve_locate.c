@@ -223,9 +223,7 @@ static void get_located_file_info(void *context, struct rpc_call *call)
 
 #define BAD_FILES 16 /* that share a block and are tried */
 
-/* May the caller read a file that has the block? By the file's number, so that the path is looked
- * at from its root on. */
-static bool may_doubt(struct reading *g, uint64_t block)
+bool serve_may_read_block(struct store_txn *t, const struct serve_caller *who, uint64_t block)
 {
         struct block_ref refs[BAD_FILES];
         struct path path;
@@ -233,15 +231,15 @@ static bool may_doubt(struct reading *g, uint64_t block)
         char text[64];
         size_t n;
 
-        if (g->who.ns.superuser)
+        if (who->ns.superuser)
                 return true;
-        if (ns_block_files(g->t, block, refs, BAD_FILES, &n, &err) != BDFS_OK)
+        if (ns_block_files(t, block, refs, BAD_FILES, &n, &err) != BDFS_OK)
                 return false;
         for (size_t i = 0; i < n; i++) {
                 (void)snprintf(text, sizeof(text), "/.reserved/.inodes/%llu",
                                (unsigned long long)refs[i].inode);
                 path = (struct path){text, strlen(text)};
-                if (ns_check_access(g->t, &g->who.ns, &path, PERM_READ, &err) == BDFS_OK)
+                if (ns_check_access(t, &who->ns, &path, PERM_READ, &err) == BDFS_OK)
                         return true;
         }
         return false;
@@ -254,7 +252,7 @@ static enum bdfs_status doubt_block(struct reading *g, const Hadoop__LocatedBloc
         struct namenode *nn = g->nn;
         uint32_t node;
 
-        if (!may_doubt(g, b->b->blockid))
+        if (!serve_may_read_block(g->t, &g->who, b->b->blockid))
                 return bdfs_fail(err, BDFS_PERMISSION, "%s may read no file that has block %llu",
                                  g->who.ns.user, (unsigned long long)b->b->blockid);
         for (size_t i = 0; i < b->n_locs; i++) {

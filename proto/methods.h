@@ -186,6 +186,7 @@ enum protocol_id {
         X(BDFS_DATANODE, challenge, challenge, ANY) \
         X(BDFS_DATANODE, fullReport, full_report, ANY) \
         X(BDFS_DATANODE, heartbeat, heartbeat, ANY) \
+        X(BDFS_DATANODE, mayRead, may_read, ANY) \
         X(BDFS_DATANODE, register, register, ANY) \
         X(BDFS_DATANODE, report, report, ANY) \
         X(BDFS_CLIENT, checkpoint, checkpoint, ANY) \

@@ -111,17 +111,42 @@ static void whole_write(struct buf *b, const Hadoop__LocatedBlockProto *block)
         buf_add(b, head, transfer_packet_encode(head, &p));
 }
 
-static bool is_there(const Hadoop__ExtendedBlockProto *b, const char *self)
+/* Is a length told on this port, with the token or without? */
+static bool length_told(const struct os_addr *to, const char *self,
+                        const Hadoop__LocatedBlockProto *b, bool token, struct bdfs_err *err)
 {
         Hadoop__GetReplicaVisibleLengthRequestProto q =
                 HADOOP__GET_REPLICA_VISIBLE_LENGTH_REQUEST_PROTO__INIT;
-        struct bdfs_err err;
         void *r;
 
-        q.block = (Hadoop__ExtendedBlockProto *)(uintptr_t)b;
-        r = call(&ports[IPC_OWN], self, METHOD_DATANODE_getReplicaVisibleLength, &q, &err);
+        q.block = b->b;
+        q.token = token ? b->blocktoken : NULL;
+        r = call(to, self, METHOD_DATANODE_getReplicaVisibleLength, &q, err);
         message_free(r);
         return r != NULL;
+}
+
+/* As Java's clients ask: the namenode confirms that who asks may read the file. */
+static bool is_there(const Hadoop__LocatedBlockProto *b, const char *self)
+{
+        struct bdfs_err err;
+
+        return length_told(&ports[IPC_HADOOP], self, b, false, &err);
+}
+
+/* The replica is there now; its length is for those who may read the file. */
+static void try_length(const char *self, const Hadoop__LocatedBlockProto *stolen)
+{
+        struct bdfs_err err = {0};
+
+        attempt("own IPC port: a block's length without a token",
+                !length_told(&ports[IPC_OWN], self, stolen, false, &err), err.text);
+        attempt("own IPC port: a block's length with another's token",
+                !length_told(&ports[IPC_OWN], self, stolen, true, &err), err.text);
+        attempt("Hadoop IPC port: a block's length of another's file",
+                !length_told(&ports[IPC_HADOOP], self, stolen, false, &err), err.text);
+        attempt("Hadoop IPC port: a block's length with another's token",
+                !length_told(&ports[IPC_HADOOP], self, stolen, true, &err), err.text);
 }
 
 /* ---- sending without waiting ---- */
@@ -221,15 +246,15 @@ static void owner_writes(const char *self, const Hadoop__LocatedBlockProto *bloc
         struct buf b;
 
         attempt("both data ports: writes with a stolen token and closes at once",
-                !is_there(block->b, self), "");
+                !is_there(block, self), "");
         buf_init(&b, 0);
         whole_write(&b, block);
         if (os_connect(&s, &ports[DN_OWN], deadline, &err) != BDFS_OK ||
             os_sock_write(s, b.data, b.n, deadline, &err) != BDFS_OK)
                 give_up("write", &err);
-        while (!is_there(block->b, self) && os_mono_ms() < deadline)
+        while (!is_there(block, self) && os_mono_ms() < deadline)
                 os_sleep_ms(20);
-        allowed("its owner's write", is_there(block->b, self), "there is no replica");
+        allowed("its owner's write", is_there(block, self), "there is no replica");
         os_sock_close(s);
         buf_fini(&b);
 }
@@ -268,6 +293,12 @@ int main(int argc, char **argv)
         if (rc == 0 && (pid = fork()) == 0) {
                 become(argv[1]);
                 owner_writes(argv[1], r->block);
+                exit(failures != 0);
+        }
+        rc = rc != 0 ? rc : ended(pid);
+        if (rc == 0 && (pid = fork()) == 0) {
+                become(argv[2]);
+                try_length(argv[2], r->block);
                 exit(failures != 0);
         }
         rc = rc != 0 ? rc : ended(pid);

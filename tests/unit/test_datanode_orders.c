@@ -375,6 +375,7 @@ static void the_visible_length_is_asked_by_call(void **state)
         ProtobufCMessage *r;
         struct rpc_client *c;
         struct bdfs_err err;
+        struct token_bytes token;
         char user[OS_NAME_BYTES], pool[] = "BP-1";
 
         send_packet(s, &a, &(struct packet){.data = data, .n = 5000});
@@ -385,9 +386,14 @@ static void the_visible_length_is_asked_by_call(void **state)
         block.blockid = 73;
         block.generationstamp = 1001;
         q.block = &block;
+        assert_int_equal(rpc_client_call(c, m, &q.base, &r, soon(), &err), BDFS_TOKEN);
+        make_token(f, &a, &token);
+        q.token = &token.proto;
         must(rpc_client_call(c, m, &q.base, &r, soon(), &err), &err);
         assert_int_equal(((Hadoop__GetReplicaVisibleLengthResponseProto *)r)->length, 5000);
         message_free(r);
+        free_token(&token);
+        q.token = NULL;
         block.blockid = 74;
         assert_int_not_equal(rpc_client_call(c, m, &q.base, &r, soon(), &err), BDFS_OK);
         rpc_client_free(c);
