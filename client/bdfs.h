@@ -103,6 +103,9 @@ void bdfs_listing_fini(struct bdfs_listing *l);
 
 enum bdfs_status bdfs_mkdir(struct bdfs *fs, const char *path, uint32_t mode, bool parents,
                             struct bdfs_err *err) BDFS_MUST_CHECK; /* existing directory: OK */
+/* EXISTS when there is anything: of several callers one makes it. Makes no parents. */
+enum bdfs_status bdfs_mkdir_new(struct bdfs *fs, const char *path, uint32_t mode,
+                                struct bdfs_err *err) BDFS_MUST_CHECK;
 /* NOT_FOUND when there was nothing; NOT_EMPTY without @recursive. */
 enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -125,8 +128,14 @@ enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owne
 /* -1 leaves that one as it is. */
 enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
-enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+struct bdfs_times {
+        int64_t mtime_ms, atime_ms;  /* -1 leaves that one as it is */
+        bool mtime_now, atime_now;   /* the namenode's time instead */
+};
+/* By the rules of POSIX, not of HDFS: the owner may, whatever the mode; who may write may set both
+ * to now; NOT_OWNER for others. Of a symlink itself. */
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, const struct bdfs_times *times,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,
                                       struct bdfs_err *err) BDFS_MUST_CHECK; /* files only */
 enum bdfs_status bdfs_symlink(struct bdfs *fs, const char *target, const char *link,

@@ -147,17 +147,38 @@ enum bdfs_status bdfs_list(struct bdfs *fs, const char *path, const char *after,
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
+static enum bdfs_status make_directory(struct bdfs *fs, const char *path, uint32_t mode,
+                                       Hadoop__MkdirsRequestProto *q, struct bdfs_err *err)
+{
+        Hadoop__FsPermissionProto p = HADOOP__FS_PERMISSION_PROTO__INIT;
+
+        p.perm = mode & 07777;
+        q->src = (char *)(uintptr_t)path;
+        q->masked = &p;
+        return fs_call_path_only(fs, METHOD_CLIENT_mkdirs, &q->base, &q->src, err);
+}
+
 enum bdfs_status bdfs_mkdir(struct bdfs *fs, const char *path, uint32_t mode, bool parents,
                             struct bdfs_err *err)
 {
         Hadoop__MkdirsRequestProto q = HADOOP__MKDIRS_REQUEST_PROTO__INIT;
-        Hadoop__FsPermissionProto p = HADOOP__FS_PERMISSION_PROTO__INIT;
 
-        p.perm = mode & 07777;
-        q.src = (char *)(uintptr_t)path;
-        q.masked = &p;
         q.createparent = parents;
-        return fs_call_path_only(fs, METHOD_CLIENT_mkdirs, &q.base, &q.src, err);
+        return make_directory(fs, path, mode, &q, err);
+}
+
+enum bdfs_status bdfs_mkdir_new(struct bdfs *fs, const char *path, uint32_t mode,
+                                struct bdfs_err *err)
+{
+        Hadoop__MkdirsRequestProto q = HADOOP__MKDIRS_REQUEST_PROTO__INIT;
+        struct bdfs_stat st;
+
+        if (fs->hadoop && bdfs_lstat(fs, path, &st, err) == BDFS_OK) {
+                bdfs_stat_fini(&st); /* Apache HDFS has no word for it: as near as can be */
+                return bdfs_fail(err, BDFS_EXISTS, "`%s': File exists", path);
+        }
+        q.has_bdfsexclusive = q.bdfsexclusive = true;
+        return make_directory(fs, path, mode, &q, err);
 }
 
 enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
@@ -299,28 +320,31 @@ enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owne
         return set_owner(fs, path, owner, group, false, err);
 }
 
-static enum bdfs_status set_times(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                                  int64_t atime_ms, bool follow, struct bdfs_err *err)
+enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                             int64_t atime_ms, struct bdfs_err *err)
 {
         Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
 
         q.src = (char *)(uintptr_t)path;
         q.mtime = (uint64_t)mtime_ms;
         q.atime = (uint64_t)atime_ms;
-        q.has_bdfsnofollow = q.bdfsnofollow = !follow;
         return fs_call_path_only(fs, METHOD_CLIENT_setTimes, &q.base, &q.src, err);
 }
 
-enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                             int64_t atime_ms, struct bdfs_err *err)
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, const struct bdfs_times *times,
+                              struct bdfs_err *err)
 {
-        return set_times(fs, path, mtime_ms, atime_ms, true, err);
-}
+        Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
+        int64_t now = os_wall_ms(); /* the namenode has its own, but for Apache HDFS */
 
-enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                              int64_t atime_ms, struct bdfs_err *err)
-{
-        return set_times(fs, path, mtime_ms, atime_ms, false, err);
+        q.src = (char *)(uintptr_t)path;
+        q.mtime = (uint64_t)(times->mtime_now ? now : times->mtime_ms);
+        q.atime = (uint64_t)(times->atime_now ? now : times->atime_ms);
+        q.has_bdfsnofollow = q.bdfsnofollow = true;
+        q.has_bdfsposix = q.bdfsposix = true;
+        q.has_bdfsmtimenow = q.bdfsmtimenow = times->mtime_now;
+        q.has_bdfsatimenow = q.bdfsatimenow = times->atime_now;
+        return fs_call_path_only(fs, METHOD_CLIENT_setTimes, &q.base, &q.src, err);
 }
 
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,

@@ -50,7 +50,8 @@ extern "C" {
         X(PARTIAL,           34, EIO,           9, "partly done")                              \
         X(CLOSED,            35, EPIPE,         6, "peer closed the connection")               \
         X(REPLACED,          36, ESTALE,        6, "file was deleted or replaced")             \
-        X(NEWER,             37, EIO,           1, "written by a newer version of bdfs")
+        X(NEWER,             37, EIO,           1, "written by a newer version of bdfs")       \
+        X(NOT_OWNER,         38, EPERM,         5, "only the owner may do that")
 
 enum bdfs_status {
 #define X(name, wire, eno, exit_code, text) BDFS_##name = (wire),

@@ -84,10 +84,8 @@ static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int t
                            to_set & FUSE_SET_ATTR_GID ? group : NULL, &c->err);
 }
 
-static int64_t time_of(const struct timespec *ts, int to_set, int set, int now)
+static int64_t time_of(const struct timespec *ts, int to_set, int set)
 {
-        if (to_set & now)
-                return os_wall_ms();
         if (!(to_set & set))
                 return -1;
         return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
@@ -96,10 +94,12 @@ static int64_t time_of(const struct timespec *ts, int to_set, int set, int now)
 /* A file being written is completed first: completing it would set its time anew. */
 static enum bdfs_status set_times(struct call *c, const struct stat *attr, int to_set)
 {
-        int64_t mtime = time_of(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME,
-                                FUSE_SET_ATTR_MTIME_NOW);
-        int64_t atime = time_of(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME,
-                                FUSE_SET_ATTR_ATIME_NOW);
+        const struct bdfs_times times = {
+                .mtime_ms = time_of(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME),
+                .atime_ms = time_of(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME),
+                .mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0,
+                .atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0,
+        };
         struct node *n = nodes_find(c->m->nodes, c->inode);
         enum bdfs_status rc = n == NULL ? BDFS_OK : node_finish(n, &c->err);
 
@@ -109,7 +109,7 @@ static enum bdfs_status set_times(struct call *c, const struct stat *attr, int t
         if ((to_set & FUSE_SET_ATTR_MTIME && attr->st_mtim.tv_sec < 0) ||
             (to_set & FUSE_SET_ATTR_ATIME && attr->st_atim.tv_sec < 0))
                 return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "times before 1970");
-        return bdfs_lutimes(c->fs, c->path, mtime, atime, &c->err);
+        return bdfs_lutimes(c->fs, c->path, &times, &c->err);
 }
 
 static enum bdfs_status set_mode(struct call *c, mode_t mode)

@@ -40,7 +40,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
         if (!call_begin(&c, req, "mkdir", parent, name))
                 return;
         if (call_check_mode(&c, mode) != BDFS_OK ||
-            bdfs_mkdir(c.fs, c.path, mode & 07777, false, &c.err) != BDFS_OK)
+            bdfs_mkdir_new(c.fs, c.path, mode & 07777, &c.err) != BDFS_OK)
                 call_fail(&c);
         else
                 answer_entry(&c);

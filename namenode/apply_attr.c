@@ -66,10 +66,10 @@ static enum bdfs_status check_owner(struct apply *a, const Bdfs__SetOwnerOp *op,
         if (a->caller.superuser)
                 return BDFS_OK;
         if (op->owner[0] != '\0' && strcmp(op->owner, a->who.user) != 0)
-                return bdfs_fail(err, BDFS_PERMISSION, "User %s is not a super user (non-super "
+                return bdfs_fail(err, BDFS_NOT_OWNER, "User %s is not a super user (non-super "
                                  "user cannot change owner).", a->who.user);
         if (op->group[0] != '\0' && !is_member(a, op->group))
-                return bdfs_fail(err, BDFS_PERMISSION, "User %s does not belong to %s",
+                return bdfs_fail(err, BDFS_NOT_OWNER, "User %s does not belong to %s",
                                  a->who.user, op->group);
         return BDFS_OK;
 }
@@ -122,11 +122,27 @@ static bool is_link(const struct resolved *r)
         return resolved_exists(r) && r->last.type == INODE_SYMLINK;
 }
 
+/* HDFS asks for the right to write; POSIX for the owner, unless all that is set is "now". */
+static enum bdfs_status permit_times(struct apply *a, const Bdfs__SetTimesOp *op,
+                                     const struct resolved *r, struct bdfs_err *err)
+{
+        const struct perm_want writes = {.access = PERM_WRITE}, owns = {.owner = true};
+        bool is_owner = resolved_exists(r) && r->last.owner == a->caller.user;
+
+        if (is_link(r)) /* its mode lets everybody write */
+                return apply_permit(a, r, &owns, err);
+        if (!op->posix)
+                return apply_permit(a, r, &writes, err);
+        if (is_owner)
+                return BDFS_OK;
+        return apply_permit(a, r, op->mtime_now && op->atime_now ? &writes : &owns, err);
+}
+
 enum bdfs_status apply_op_set_times(struct apply *a, struct bdfs_err *err)
 {
         const Bdfs__SetTimesOp *op = a->record->set_times;
-        const struct perm_want writes = {.access = PERM_WRITE};
-        const struct perm_want owns = {.owner = true}; /* a link's mode lets everybody write */
+        const int64_t mtime = op->mtime_now ? a->now : op->mtime;
+        const int64_t atime = op->atime_now ? a->now : op->atime;
         AUTO_RESOLVED struct resolved r = {0};
         struct path path;
         enum bdfs_status rc = apply_resolve(a, &op->path,
@@ -134,20 +150,19 @@ enum bdfs_status apply_op_set_times(struct apply *a, struct bdfs_err *err)
                                             err);
 
         if (rc == BDFS_OK)
-                rc = apply_permit(a, &r, is_link(&r) ? &owns : &writes, err);
+                rc = permit_times(a, op, &r, err);
         if (rc == BDFS_OK && !resolved_exists(&r))
                 rc = bdfs_fail(err, BDFS_NOT_FOUND, "File/Directory %.*s does not exist.",
                                (int)r.path.n, r.path.text);
-        if (rc != BDFS_OK || (op->mtime < 0 && op->atime < 0))
+        if (rc != BDFS_OK || (mtime < 0 && atime < 0))
                 return rc;
-        if ((op->mtime < 0 || op->mtime == r.last.mtime) &&
-            (op->atime < 0 || op->atime == r.last.atime))
+        if ((mtime < 0 || mtime == r.last.mtime) && (atime < 0 || atime == r.last.atime))
                 return BDFS_OK;
         apply_writes(a);
-        if (op->mtime >= 0)
-                r.last.mtime = op->mtime;
-        if (op->atime >= 0)
-                r.last.atime = op->atime;
+        if (mtime >= 0)
+                r.last.mtime = mtime;
+        if (atime >= 0)
+                r.last.atime = atime;
         return table_put_inode(a->t, &r.last, err);
 }
 

@@ -11,10 +11,13 @@ struct creating {
 /* HDFS's resolvePathForStartFile. */
 static enum bdfs_status check_place(struct apply *a, struct creating *c, struct bdfs_err *err)
 {
-        const struct perm_want above = {.ancestor = PERM_WRITE}, it = {.access = PERM_WRITE};
+        struct perm_want above = {.ancestor = PERM_WRITE};
+        const struct perm_want it = {.access = PERM_WRITE};
         enum bdfs_status rc;
 
         rc = apply_resolve(a, &c->op->path, PATH_WALK_CREATE, &c->path, &c->r, err);
+        if (rc == BDFS_OK && c->op->keep_sticky && c->op->overwrite && resolved_exists(&c->r))
+                above.parent = PERM_WRITE;
         if (rc == BDFS_OK)
                 rc = apply_permit(a, &c->r, &above, err);
         if (rc != BDFS_OK)

@@ -14,7 +14,9 @@ struct renaming {
 
 static enum bdfs_status check_rights(struct apply *a, struct renaming *n, struct bdfs_err *err)
 {
-        const struct perm_want from = {.parent = PERM_WRITE}, to = {.ancestor = PERM_WRITE};
+        const bool keep = n->op->keep_sticky && n->op->overwrite && resolved_exists(&n->target);
+        const struct perm_want from = {.parent = PERM_WRITE};
+        const struct perm_want to = {.ancestor = PERM_WRITE, .parent = keep ? PERM_WRITE : 0};
         enum bdfs_status rc = apply_permit(a, &n->source, &from, err);
 
         if (rc == BDFS_OK && n->op->to_trash)

@@ -215,6 +215,9 @@ enum bdfs_status apply_op_mkdirs(struct apply *a, struct bdfs_err *err)
         apply_value(a, true);
         if (resolved_exists(&r)) {
                 apply_inode(a, r.last.id);
+                if (op->exclusive)
+                        return bdfs_fail(err, BDFS_EXISTS, "%.*s already exists", (int)path.n,
+                                         path.text);
                 return r.last.type == INODE_DIRECTORY
                                ? BDFS_OK
                                : bdfs_fail(err, BDFS_EXISTS, "Path is not a directory: %.*s",

@@ -51,15 +51,22 @@ struct mutation *mutation_new(struct namenode *nn, struct rpc_call *call)
         bdfs__record_block__init(&m->block_b);
         m->request.record = &m->record;
         fill_caller(m);
-        if (call->method->once && call->client_id_n == sizeof(call->client_id) &&
-            call->call_id >= 0) {
-                m->record.has_client_id = 1;
-                m->record.client_id.data = call->client_id;
-                m->record.client_id.len = call->client_id_n;
-                m->record.has_call_id = 1;
-                m->record.call_id = call->call_id;
-        }
+        if (call->method->once)
+                mutation_remember(m);
         return m;
+}
+
+void mutation_remember(struct mutation *m)
+{
+        struct rpc_call *call = m->call;
+
+        if (call->client_id_n != sizeof(call->client_id) || call->call_id < 0)
+                return;
+        m->record.has_client_id = 1;
+        m->record.client_id.data = call->client_id;
+        m->record.client_id.len = call->client_id_n;
+        m->record.has_call_id = 1;
+        m->record.call_id = call->call_id;
 }
 
 static void done(struct commit_request *request)

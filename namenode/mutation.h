@@ -58,6 +58,8 @@ struct mutation {
 
 /* NULL: the call was answered (no memory). */
 struct mutation *mutation_new(struct namenode *nn, struct rpc_call *call);
+/* The answer is kept for retries, as those of methods are that are marked ONCE. */
+void mutation_remember(struct mutation *m);
 /* Only for one that was not submitted; the call is the caller's. */
 void mutation_free(struct mutation *m);
 /* Refused in safe mode with HDFS's text "@what. Name node is in safe mode. ..." before anything. */

@@ -87,7 +87,7 @@ enum bdfs_status perm_denied_sticky(const char *user, const struct perm_text *ch
 
         perm_mode_text(child->mode, mode);
         perm_mode_text(parent->mode, parent_mode);
-        return bdfs_fail(err, BDFS_PERMISSION,
+        return bdfs_fail(err, BDFS_NOT_OWNER,
                          "Permission denied by sticky bit: user=%s, path=\"%.*s\":%s:%s:%c%s, "
                          "parent=\"%.*s\":%s:%s:%c%s",
                          user, (int)child->path_n, child->path, child->owner, child->group,
@@ -99,7 +99,7 @@ enum bdfs_status perm_denied_sticky(const char *user, const struct perm_text *ch
 enum bdfs_status perm_denied_owner(const char *user, const char *path, size_t n,
                                    struct bdfs_err *err)
 {
-        return bdfs_fail(err, BDFS_PERMISSION,
+        return bdfs_fail(err, BDFS_NOT_OWNER,
                          "Permission denied. user=%s is not the owner of inode=%.*s", user, (int)n,
                          path);
 }

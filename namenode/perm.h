@@ -3,7 +3,7 @@
  * group, else other; the superuser passes). Pure: no I/O, no clock.
  *
  * Names are interned ids here; a caller whose name no row has is NAME_NONE and equals nobody.
- * Errors: PERMISSION with HDFS's exact texts.
+ * Errors: PERMISSION with HDFS's exact texts; NOT_OWNER where only an owner may, whatever the mode.
  */
 #pragma once
 

@@ -167,6 +167,7 @@ static void create(void *context, struct rpc_call *call)
         op->replication = q->replication;
         op->block_size = q->blocksize;
         op->hadoop_lease = call->listener == RPC_HADOOP;
+        op->has_keep_sticky = op->keep_sticky = true;
         if (!op->overwrite && serve_take_over(nn, call, q->src)) {
                 op->has_take_over = 1;
                 op->take_over = 1;

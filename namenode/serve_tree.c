@@ -69,6 +69,10 @@ static void mkdirs(void *context, struct rpc_call *call)
                 return;
         op->mode = q->masked->perm & MODE_MASK;
         op->create_parent = q->createparent;
+        if (q->bdfsexclusive) {
+                op->has_exclusive = op->exclusive = true;
+                mutation_remember(m);
+        }
         SET_OP(m, MKDIRS, mkdirs);
         mutation_submit(m, mkdirs_done);
 }
@@ -108,6 +112,7 @@ static void submit_rename(struct namenode *nn, struct rpc_call *call, const char
         op->legacy = legacy;
         op->overwrite = overwrite;
         op->has_to_trash = op->to_trash = to_trash;
+        op->has_keep_sticky = op->keep_sticky = true;
         SET_OP(m, RENAME, rename);
         mutation_submit(m, answer);
 }
@@ -254,6 +259,9 @@ static void set_times(void *context, struct rpc_call *call)
         op->mtime = (int64_t)q->mtime;
         op->atime = (int64_t)q->atime;
         op->has_no_follow = op->no_follow = q->bdfsnofollow;
+        op->has_posix = op->posix = q->bdfsposix;
+        op->has_mtime_now = op->mtime_now = q->bdfsmtimenow;
+        op->has_atime_now = op->atime_now = q->bdfsatimenow;
         SET_OP(m, SET_TIMES, set_times);
         mutation_submit(m, times_done);
 }

@@ -46,6 +46,7 @@ static const char *const classes[BDFS_STATUS_COUNT] = {
         [BDFS_CLOSED] = EXCEPTION_IO,
         [BDFS_REPLACED] = EXCEPTION_IO,
         [BDFS_NEWER] = EXCEPTION_IO,
+        [BDFS_NOT_OWNER] = EXCEPTION_ACCESS_CONTROL,
 };
 
 /* Classes without a status of their own, read as the nearest one. */

@@ -45,6 +45,79 @@ denied bin sh -c 'cd daemon'
 denied bin cat daemon/secret
 denied bin touch daemon/x
 
+# whose a name is in a sticky directory, and who may change what is another's: as on a local file
+# system, with its errors
+cat >"$work/whose.py" <<'END'
+import errno, os, pwd, sys
+a, b = (pwd.getpwnam(n) for n in ('daemon', 'bin'))
+os.chdir(sys.argv[1])
+def by(who, do):
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(*[who.pw_gid] * 3)
+        os.setresuid(*[who.pw_uid] * 3)
+        try: do()
+        except OSError as e: os._exit(e.errno)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def make(name, owner):
+    f = os.open(name, os.O_CREAT | os.O_WRONLY, 0o666)
+    os.fchmod(f, 0o666)
+    os.close(f)
+    os.chown(name, owner.pw_uid, 0)
+def make_dir(name, owner):
+    os.mkdir(name)
+    os.chown(name, owner.pw_uid, 0)
+def tell(what, who, do):
+    print(what, who.pw_name, errno.errorcode.get(by(who, do), 'ok'))
+def open_over(name, more):
+    return lambda: os.close(os.open(name, os.O_WRONLY | os.O_TRUNC | more))
+os.umask(0)
+for mode in (0o1777, 0o777, 0o1770, 0o755):
+    for owner in (0, a.pw_uid):
+        d = 's%o.%d' % (mode, owner)
+        os.mkdir(d)
+        for who in (a, b):
+            n = d + '/' + who.pw_name
+            for x in ('', '.to', '.over'): make(n + x, who)
+            for x in ('.d', '.toes'): make_dir(n + x, who)
+            make_dir(n + '.d/full', who)
+            os.symlink('x', n + '.l')
+            os.chown(n + '.l', who.pw_uid, 0, follow_symlinks=False)
+        os.chmod(d, mode)
+        os.chown(d, owner, 0)
+        for who, other in ((b, a), (a, b)):
+            o, m = d + '/' + other.pw_name, d + '/' + who.pw_name
+            tell(d + ' unlink', who, lambda: os.unlink(o))
+            tell(d + ' unlink link', who, lambda: os.unlink(o + '.l'))
+            tell(d + ' rmdir full', who, lambda: os.rmdir(o + '.d'))
+            tell(d + ' rename away', who, lambda: os.rename(o + '.to', m + '.new'))
+            tell(d + ' rename over', who, lambda: os.rename(m + '.to', o + '.over'))
+            tell(d + ' rename directory over', who, lambda: os.rename(m + '.d', o + '.toes'))
+            tell(d + ' rmdir', who, lambda: os.rmdir(o + '.toes'))
+            tell(d + ' write over', who, open_over(o + '.over', 0))
+            tell(d + ' create over', who, open_over(o + '.over', os.O_CREAT | os.O_EXCL))
+            tell(d + ' rename to free', who, lambda: os.rename(m + '.over', m + '.free'))
+            tell(d + ' unlink own', who, lambda: os.unlink(m + '.free'))
+make('mine', a)
+os.chmod('mine', 0o444)
+make('open', a)
+for f in ('mine', 'open'):
+    for who in (a, b):
+        tell(f + ' chmod', who, lambda: os.chmod(f, 0o444 if f == 'mine' else 0o666))
+        tell(f + ' chown', who, lambda: os.chown(f, b.pw_uid, -1))
+        tell(f + ' chgrp other', who, lambda: os.chown(f, -1, 3))
+        tell(f + ' times', who, lambda: os.utime(f, (1000, 2000)))
+        tell(f + ' now', who, lambda: os.utime(f))
+END
+mkdir "$work/local" posix && chmod 755 posix "$work/local" && mount -t tmpfs none "$work/local" ||
+        fail "a tmpfs"
+at_exit 'umount -l "$work/local" 2>/dev/null'
+python3 "$work/whose.py" "$work/local" >"$work/whose.local" || fail "the local file system"
+python3 "$work/whose.py" "$m/posix" >"$work/whose.here" || fail "whose a name is"
+diff "$work/whose.local" "$work/whose.here" || fail "not as on a local file system"
+
 # nothing of what one user was told is told to another (Q17)
 for i in 1 2 3; do
         as daemon cat daemon/secret >/dev/null && as daemon stat daemon/secret >/dev/null

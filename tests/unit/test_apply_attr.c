@@ -11,9 +11,9 @@ static void owners_and_modes_are_changed_by_whom_hdfs_lets(void **state)
 
         (void)state;
         REFUSED(do_chmod(&ALICE, "/o/none", 0), NOT_FOUND, "Directory/File does not exist /o/none");
-        REFUSED(do_chmod(&BOB, "/o/d", 0), PERMISSION,
+        REFUSED(do_chmod(&BOB, "/o/d", 0), NOT_OWNER,
                 "Permission denied. user=bob is not the owner of inode=/o/d");
-        REFUSED(do_chmod(&ALICE, "/", 0), PERMISSION,
+        REFUSED(do_chmod(&ALICE, "/", 0), NOT_OWNER,
                 "Permission denied. user=alice is not the owner of inode=/");
         REFUSED(do_chmod(&ALICE, "/.reserved", 0), INVALID_PATH, "Invalid path name /.reserved");
         OK(do_chmod(&ALICE, "/o/d", 06777));
@@ -23,11 +23,11 @@ static void owners_and_modes_are_changed_by_whom_hdfs_lets(void **state)
         assert_false(kit.changed);
         OK(do_chown(&ALICE, "/o/f", "", ""));
         assert_false(kit.changed);
-        REFUSED(do_chown(&BOB, "/o/f", "", ""), PERMISSION,
+        REFUSED(do_chown(&BOB, "/o/f", "", ""), NOT_OWNER,
                 "Permission denied. user=bob is not the owner of inode=/o/f");
-        REFUSED(do_chown(&ALICE, "/o/f", "bob", "daemon"), PERMISSION,
+        REFUSED(do_chown(&ALICE, "/o/f", "bob", "daemon"), NOT_OWNER,
                 "User alice is not a super user (non-super user cannot change owner).");
-        REFUSED(do_chown(&ALICE, "/o/f", "alice", "daemon"), PERMISSION,
+        REFUSED(do_chown(&ALICE, "/o/f", "alice", "daemon"), NOT_OWNER,
                 "User alice does not belong to daemon");
         OK(do_chown(&ALICE, "/o/f", "alice", "staff"));
         OK(do_chown(&ROOT, "/o/d", "new_user", "new_group"));
@@ -89,9 +89,9 @@ static void a_link_has_its_own_owner_and_times(void **state)
         OK(do_symlink(&ALICE, "/o/l", "d"));
         REFUSED(do_chown(&ROOT, "/o/l", "bob", ""), SYMLINK, "/o/d");
         REFUSED(do_times(&ALICE, "/o/l", 1, 1), SYMLINK, "/o/d");
-        REFUSED(do_lchown(&BOB, "/o/l", "", "staff"), PERMISSION,
+        REFUSED(do_lchown(&BOB, "/o/l", "", "staff"), NOT_OWNER,
                 "Permission denied. user=bob is not the owner of inode=/o/l");
-        REFUSED(do_ltimes(&BOB, "/o/l", 1, 1), PERMISSION, /* its mode lets everybody write */
+        REFUSED(do_ltimes(&BOB, "/o/l", 1, 1), NOT_OWNER, /* its mode lets everybody write */
                 "Permission denied. user=bob is not the owner of inode=/o/l");
         REFUSED(do_ltimes(&ALICE, "/o/none", 1, 1), NOT_FOUND,
                 "File/Directory /o/none does not exist.");
@@ -121,6 +121,41 @@ static void a_link_has_its_own_owner_and_times(void **state)
         OK(do_symlink(&ALICE, "/o/up", "."));
         REFUSED(do_lchown(&ALICE, "/o/up/f", "", "staff"), SYMLINK, "/o/f");
         kit_check();
+}
+
+static enum bdfs_status do_posix_times(const struct as *who, const char *path, int64_t mtime,
+                                       bool now)
+{
+        return APPLY(who, SET_TIMES, set_times, SetTimesOp, SET_TIMES_OP,
+                     op_.path = bytes_of(path); op_.mtime = mtime; op_.atime = -1;
+                     op_.has_posix = op_.posix = true; op_.has_mtime_now = op_.mtime_now = now;
+                     op_.has_atime_now = op_.atime_now = now);
+}
+
+static void times_by_posix_are_the_owners(void **state)
+{
+        static const char not_his[] = "Permission denied. user=bob is not the owner of inode=/o/f";
+        struct ns_status s;
+
+        (void)state;
+        OK(do_chmod(&ALICE, "/o/f", 0400));
+        OK(do_posix_times(&ALICE, "/o/f", 5000, false)); /* whatever the mode */
+        assert_true(stat_of("/o/f", &s));
+        assert_int_equal(s.mtime, 5000);
+        REFUSED(do_posix_times(&BOB, "/o/f", 1, false), NOT_OWNER, not_his);
+        REFUSED(do_posix_times(&BOB, "/o/f", 1, true), PERMISSION,
+                "Permission denied: user=bob, access=WRITE, "
+                "inode=\"/o/f\":alice:supergroup:-r--------");
+        OK(do_chmod(&ALICE, "/o/f", 0666));
+        REFUSED(do_posix_times(&BOB, "/o/f", 1, false), NOT_OWNER, not_his);
+        kit.now += 1000;
+        OK(do_posix_times(&BOB, "/o/f", 1, true)); /* who may write may touch */
+        assert_true(stat_of("/o/f", &s));
+        assert_int_equal(s.mtime, kit.now);
+        assert_int_equal(s.atime, kit.now);
+        OK(do_posix_times(&ROOT, "/o/f", 7000, false));
+        REFUSED(do_posix_times(&ALICE, "/o/none", 1, true), NOT_FOUND,
+                "File/Directory /o/none does not exist.");
 }
 
 static void a_policy_is_the_directorys_unless_set(void **state)
@@ -222,6 +257,7 @@ int main(void)
                 TEST(owners_and_modes_are_changed_by_whom_hdfs_lets),
                 TEST(times_are_set_as_hdfs_sets_them),
                 TEST(a_link_has_its_own_owner_and_times),
+                TEST(times_by_posix_are_the_owners),
                 TEST(a_policy_is_the_directorys_unless_set),
                 TEST(datanodes_keep_their_numbers),
                 TEST(a_record_that_makes_no_sense_is_refused),

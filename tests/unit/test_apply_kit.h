@@ -277,11 +277,17 @@ static enum bdfs_status UNUSED do_mkdirs(const struct as *who, const char *path,
                      op_.mode = mode; op_.create_parent = parents);
 }
 
+static enum bdfs_status UNUSED do_mkdir_new(const struct as *who, const char *path)
+{
+        return APPLY(who, MKDIRS, mkdirs, MkdirsOp, MKDIRS_OP, op_.path = bytes_of(path);
+                     op_.mode = 0755; op_.has_exclusive = op_.exclusive = true);
+}
+
 struct creation {
         const char *holder;
         uint32_t mode, replication;
         uint64_t block_size;
-        bool overwrite, no_create, no_parent, take_over;
+        bool overwrite, no_create, no_parent, take_over, keep_sticky;
 };
 
 static enum bdfs_status UNUSED do_create(const struct as *who, const char *path,
@@ -294,7 +300,8 @@ static enum bdfs_status UNUSED do_create(const struct as *who, const char *path,
                      op_.block_size = how.block_size != 0 ? how.block_size : 1024;
                      op_.overwrite = how.overwrite; op_.create = !how.no_create;
                      op_.create_parent = !how.no_parent; op_.has_take_over = 1;
-                     op_.take_over = how.take_over);
+                     op_.take_over = how.take_over; op_.has_keep_sticky = how.keep_sticky;
+                     op_.keep_sticky = how.keep_sticky);
 }
 
 static enum bdfs_status UNUSED do_append(const struct as *who, const char *path,
@@ -371,6 +378,14 @@ static enum bdfs_status UNUSED do_rename(const struct as *who, const char *from,
 {
         return APPLY(who, RENAME, rename, RenameOp, RENAME_OP, op_.source = bytes_of(from);
                      op_.target = bytes_of(to); op_.legacy = legacy; op_.overwrite = overwrite);
+}
+
+/* As namenodes ask today: what is replaced is as well kept by a sticky bit as what is deleted. */
+static enum bdfs_status UNUSED do_replace(const struct as *who, const char *from, const char *to)
+{
+        return APPLY(who, RENAME, rename, RenameOp, RENAME_OP, op_.source = bytes_of(from);
+                     op_.target = bytes_of(to); op_.overwrite = true;
+                     op_.has_keep_sticky = op_.keep_sticky = true);
 }
 
 static enum bdfs_status UNUSED do_delete(const struct as *who, const char *path, bool recursive)

@@ -80,7 +80,7 @@ static void the_old_rename_refuses_in_the_words_of_hdfs(void **state)
         REFUSED(do_rename(&BOB, "/o/r/bobs", "/o/r/priv", true, false), PERMISSION,
                 "Permission denied: user=bob, access=EXECUTE, "
                 "inode=\"/o/r/priv\":alice:supergroup:drwx------");
-        REFUSED(do_rename(&BOB, "/o/sticky/af", "/o/r/none/x", true, false), PERMISSION,
+        REFUSED(do_rename(&BOB, "/o/sticky/af", "/o/r/none/x", true, false), NOT_OWNER,
                 "Permission denied by sticky bit: user=bob, "
                 "path=\"/o/sticky/af\":alice:supergroup:-rw-rw-rw-, "
                 "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt");
@@ -151,8 +151,33 @@ static void rename2_overwrites_files_and_empty_directories(void **state)
         assert_int_equal(s.mtime, kit.now - 7);
         OK(do_rename(&ALICE, "/o/r/d", "/o/r/e", false, true));
         assert_int_equal(inode_of("/o/r/e/f"), f);
-        /* the sticky bit does not keep what is overwritten, as in HDFS */
+        /* records of older namenodes: a sticky bit did not keep what is overwritten, as in HDFS */
         OK(do_rename(&BOB, "/o/r/bobs", "/o/sticky/af", false, true));
+}
+
+static void a_sticky_directory_keeps_what_would_be_replaced(void **state)
+{
+        static const char words[] = "Permission denied by sticky bit: user=bob, "
+                                    "path=\"/o/sticky/af\":alice:supergroup:-rw-rw-rw-, "
+                                    "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt";
+        const struct creation over = {.overwrite = true, .keep_sticky = true};
+
+        (void)state;
+        REFUSED(do_replace(&BOB, "/o/r/bobs", "/o/sticky/af"), NOT_OWNER, words);
+        REFUSED(do_create(&BOB, "/o/sticky/af", over), NOT_OWNER, words);
+        OK(do_mkdirs(&ALICE, "/o/sticky/ad", 0777, false));
+        OK(do_mkdirs(&BOB, "/o/r/bobd", 0777, false));
+        REFUSED(do_replace(&BOB, "/o/r/bobd", "/o/sticky/ad"), NOT_OWNER,
+                "Permission denied by sticky bit: user=bob, "
+                "path=\"/o/sticky/ad\":alice:supergroup:drwxrwxrwx, "
+                "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt");
+        OK(do_replace(&BOB, "/o/r/bobs", "/o/sticky/free")); /* nothing is replaced */
+        make_file(&BOB, "/o/r/bobs", 10, (struct creation){0});
+        OK(do_replace(&BOB, "/o/r/bobs", "/o/sticky/free")); /* his own */
+        OK(do_create(&BOB, "/o/sticky/free", over));
+        make_file(&ALICE, "/o/r/alices", 10, (struct creation){0});
+        OK(do_replace(&ALICE, "/o/r/alices", "/o/sticky/af"));
+        OK(do_replace(&ROOT, "/o/r/g", "/o/sticky/af"));
 }
 
 static void a_moved_tree_takes_its_numbers_along(void **state)
@@ -244,6 +269,7 @@ int main(void)
                 TEST(the_old_rename_refuses_in_the_words_of_hdfs),
                 TEST(rename2_refuses_in_the_words_of_hdfs),
                 TEST(rename2_overwrites_files_and_empty_directories),
+                TEST(a_sticky_directory_keeps_what_would_be_replaced),
                 TEST(a_moved_tree_takes_its_numbers_along),
                 TEST(an_open_file_that_is_renamed_stays_open),
                 TEST(trash_needs_the_rights_of_a_recursive_delete),

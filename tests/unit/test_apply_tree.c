@@ -38,6 +38,18 @@ static void mkdirs_of_what_is_there_changes_nothing(void **state)
         assert_int_equal(kit.result->inode, INODE_ROOT);
 }
 
+static void of_several_makers_of_a_directory_one_wins(void **state)
+{
+        (void)state;
+        ANSWERS(do_mkdir_new(&ALICE, "/o/d/new"), true);
+        REFUSED(do_mkdir_new(&ALICE, "/o/d/new"), EXISTS, "/o/d/new already exists");
+        REFUSED(do_mkdir_new(&BOB, "/o/d/new"), EXISTS, "/o/d/new already exists");
+        REFUSED(do_mkdir_new(&ALICE, "/o/f"), EXISTS, "/o/f already exists");
+        REFUSED(do_mkdir_new(&ALICE, "/o/d/none/x"), NOT_FOUND,
+                "Parent directory doesn't exist: /o/d/none");
+        assert_false(kit.changed);
+}
+
 static void mkdirs_refuses_in_the_words_of_hdfs(void **state)
 {
         (void)state;
@@ -111,11 +123,11 @@ static void delete_refuses_in_the_words_of_hdfs(void **state)
         REFUSED(do_delete(&BOB, "/o/tree", true), PERMISSION,
                 "Permission denied: user=bob, access=ALL, "
                 "inode=\"/o/tree/open/priv\":alice:supergroup:drwx------");
-        REFUSED(do_delete(&BOB, "/o/sticky/af", false), PERMISSION,
+        REFUSED(do_delete(&BOB, "/o/sticky/af", false), NOT_OWNER,
                 "Permission denied by sticky bit: user=bob, "
                 "path=\"/o/sticky/af\":alice:supergroup:-rw-rw-rw-, "
                 "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt");
-        REFUSED(do_delete(&BOB, "/o/sticky/ad", false), PERMISSION,
+        REFUSED(do_delete(&BOB, "/o/sticky/ad", false), NOT_OWNER,
                 "Permission denied by sticky bit: user=bob, "
                 "path=\"/o/sticky/ad\":alice:supergroup:drwxrwxrwx, "
                 "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt");
@@ -191,7 +203,7 @@ static void a_sticky_directory_deeper_keeps_what_others_own(void **state)
         OK(do_chmod(&ROOT, "/o/top/mid/st", 01777));
         make_file(&BOB, "/o/top/mid/st/1", 10, (struct creation){0});
         make_file(&ALICE, "/o/top/mid/st/2", 10, (struct creation){0});
-        REFUSED(do_delete(&BOB, "/o/top", true), PERMISSION,
+        REFUSED(do_delete(&BOB, "/o/top", true), NOT_OWNER,
                 "Permission denied by sticky bit: user=bob, "
                 "path=\"/o/top/mid/st/2\":alice:supergroup:-rw-r--r--, "
                 "parent=\"/o/top/mid/st\":root:supergroup:drwxrwxrwx"); /* /o/top's, as HDFS */
@@ -288,6 +300,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_tree, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(mkdirs_of_what_is_there_changes_nothing),
+                TEST(of_several_makers_of_a_directory_one_wins),
                 TEST(mkdirs_refuses_in_the_words_of_hdfs),
                 TEST(mkdirs_gives_modes_owners_and_times),
                 TEST(delete_of_what_is_missing_answers_false),

@@ -270,6 +270,32 @@ static void every_call_that_clients_make_was_captured(void **state)
         }
 }
 
+/* Of several that make a directory one wins; sent again its call has its first answer. */
+static void a_retry_of_the_winner_wins(void **state)
+{
+        Hadoop__MkdirsRequestProto q = HADOOP__MKDIRS_REQUEST_PROTO__INIT;
+        Hadoop__FsPermissionProto perm = HADOOP__FS_PERMISSION_PROTO__INIT;
+        static const char exists[] = "org.apache.hadoop.fs.FileAlreadyExistsException";
+        struct calls c;
+
+        calls_start(&c, *state);
+        perm.perm = 0755;
+        q.src = text("/one-winner");
+        q.masked = &perm;
+        q.has_bdfsexclusive = q.bdfsexclusive = true;
+        peer_call_as(c.p, 4711, 0, METHOD_CLIENT_mkdirs, &q.base);
+        assert_int_equal(c.p->r.status, IPC_SUCCESS);
+        peer_call_as(c.p, 4711, 1, METHOD_CLIENT_mkdirs, &q.base);
+        assert_int_equal(c.p->r.status, IPC_SUCCESS);
+        peer_call_as(c.p, 4712, 0, METHOD_CLIENT_mkdirs, &q.base);
+        is_refusal(c.p, exists);
+        peer_call_as(c.p, 4712, 1, METHOD_CLIENT_mkdirs, &q.base);
+        is_refusal(c.p, exists);
+        peer_call_as(c.p, 4711, 2, METHOD_CLIENT_mkdirs, &q.base); /* late */
+        assert_int_equal(c.p->r.status, IPC_SUCCESS);
+        calls_stop(&c);
+}
+
 static int setup(void **state)
 {
         *state = hadoop_start(3, "");
@@ -287,6 +313,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_call_that_clients_make_was_captured),
                 cmocka_unit_test(what_a_real_namenode_answered_is_answered_here),
+                cmocka_unit_test(a_retry_of_the_winner_wins),
         };
 
         log_open("test_calls", LOG_LEVEL_ERROR);

@@ -107,11 +107,11 @@ static void refusals_have_the_words_of_hdfs(void **state)
         assert_int_equal(perm_denied("bob", PERM_WRITE, &dir, &err), BDFS_PERMISSION);
         assert_string_equal(err.text, "Permission denied: user=bob, access=WRITE, "
                                       "inode=\"/o/sticky\":root:supergroup:drwxrwxrwt");
-        assert_int_equal(perm_denied_sticky("bob", &file, &dir, &err), BDFS_PERMISSION);
+        assert_int_equal(perm_denied_sticky("bob", &file, &dir, &err), BDFS_NOT_OWNER);
         assert_string_equal(err.text, "Permission denied by sticky bit: user=bob, "
                                       "path=\"/o/sticky/af\":alice:supergroup:-rw-rw-rw-, "
                                       "parent=\"/o/sticky\":root:supergroup:drwxrwxrwt");
-        assert_int_equal(perm_denied_owner("bob", "/o/f", 4, &err), BDFS_PERMISSION);
+        assert_int_equal(perm_denied_owner("bob", "/o/f", 4, &err), BDFS_NOT_OWNER);
         assert_string_equal(err.text, "Permission denied. user=bob is not the owner of "
                                       "inode=/o/f");
         assert_int_equal(perm_denied_superuser("bob", "setSpaceQuota", &err), BDFS_PERMISSION);
