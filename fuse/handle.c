@@ -36,7 +36,6 @@ struct handle *handle_new(struct mount *m, uint64_t inode, struct conn *conn, in
         h->reads = (flags & O_ACCMODE) != O_WRONLY;
         h->writes = (flags & O_ACCMODE) != O_RDONLY;
         h->append = (flags & O_APPEND) != 0;
-        h->active = h->writes;
         attrs_path(inode, NULL, h->path);
         h->node = nodes_open(m->nodes, inode, h->writes);
         if (h->node == NULL) {

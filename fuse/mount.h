@@ -96,7 +96,7 @@ struct handle {
         bool reads, writes, append;
         struct os_mutex lock;
         bool active;     /* guarded by: lock; written since it, or a copy of it, was closed */
-        bool shared;     /* guarded by: lock; written after a copy of it was closed */
+        unsigned closes; /* guarded by: lock; how often it was closed after it had written */
         struct reader reader;
         char path[ATTRS_PATH_BYTES];
 };

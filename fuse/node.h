@@ -3,8 +3,8 @@
  *
  * A node knows who has it open, which length the kernel was told, and everything about writing:
  * one pipeline for all handles. Bytes are only added at the end. A close makes the file complete,
- * so that it is what others see; a handle that goes on writing after one of its copies was closed
- * (a shell's redirection) syncs at each close instead, and the file is completed by the last.
+ * so that it is what others see, and free for them to write. A write after that opens it again; a
+ * handle of which very many copies are closed syncs instead, and the last release completes.
  *
  * Owner:   struct nodes owns the nodes; a handle holds one reference.
  * Threads: any. nodes.lock guards the table and the counts; node.lock guards the writing and is
@@ -20,6 +20,7 @@
 
 #define NODE_NOT_WRITTEN UINT64_MAX
 #define NODE_RECOVERY_MS 10000 /* for an earlier writer's lease to be taken away */
+#define NODE_BUSY_MS 500       /* for a writer elsewhere whose close is on its way */
 
 struct nodes;
 
@@ -29,7 +30,7 @@ struct node {
         const atomic_bool *given_up; /* of the table */
         struct node *next;           /* guarded by: nodes.lock */
         unsigned handles, writers;   /* guarded by: nodes.lock */
-        unsigned active;             /* writers not closed since their last write; nodes.lock */
+        unsigned active;             /* writers that wrote since they were closed; nodes.lock */
         uint64_t generation;         /* guarded by: nodes.lock; raised when the bytes changed */
         atomic_uint_fast64_t told;   /* the length that the kernel heard last */
         atomic_uint_fast64_t shown;  /* bytes written, while a pipeline is open */

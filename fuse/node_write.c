@@ -5,6 +5,7 @@
 #include "fuse/node.h"
 
 #define RECOVERY_STEP_MS 250
+#define BUSY_STEP_MS 20
 
 /* ---- what happens to a node; all with its lock held ------------------------------------------ */
 
@@ -90,19 +91,30 @@ static enum bdfs_status learn_length(struct node *n, struct conn *conn, const ch
         return BDFS_OK;
 }
 
+/* Somebody else has the file; is it worth to wait, as one does since @since_ms, and ask again? */
+static bool wait_for_other(enum bdfs_status rc, int64_t since_ms)
+{
+        int64_t waited = os_mono_ms() - since_ms;
+
+        if (rc == BDFS_BEING_CREATED && waited < NODE_BUSY_MS)
+                os_sleep_ms(BUSY_STEP_MS);
+        else if (rc == BDFS_RECOVERY && waited < NODE_RECOVERY_MS)
+                os_sleep_ms(RECOVERY_STEP_MS);
+        else
+                return false;
+        return true;
+}
+
 static enum bdfs_status append(struct node *n, struct conn *conn, const char *path,
                                struct bdfs_err *err)
 {
-        int64_t deadline = os_mono_ms() + NODE_RECOVERY_MS;
+        int64_t begun = os_mono_ms();
         struct bdfs_file *file;
         enum bdfs_status rc;
 
-        for (;;) {
+        do
                 rc = bdfs_append(conn->fs, path, &file, err);
-                if (rc != BDFS_RECOVERY || os_mono_ms() >= deadline)
-                        break;
-                os_sleep_ms(RECOVERY_STEP_MS);
-        }
+        while (wait_for_other(rc, begun));
         if (rc == BDFS_OK)
                 adopt(n, conn, file);
         return rc;
@@ -208,8 +220,9 @@ enum bdfs_status node_show(struct node *n, struct bdfs_err *err)
 static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length,
                             struct bdfs_err *err)
 {
-        int64_t deadline = os_mono_ms() + NODE_RECOVERY_MS;
+        int64_t begun = os_mono_ms(), deadline = begun + NODE_RECOVERY_MS;
         struct bdfs_stat st;
+        enum bdfs_status rc;
         bool done;
 
         if (length > 0) {
@@ -224,8 +237,11 @@ static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length
                                          " bytes: the file has %" PRIu64
                                          ", making it longer is not supported yet", length, have);
         }
-        if (bdfs_truncate(conn->fs, path, length, &done, err) != BDFS_OK)
-                return err->status;
+        do
+                rc = bdfs_truncate(conn->fs, path, length, &done, err);
+        while (wait_for_other(rc, begun));
+        if (rc != BDFS_OK)
+                return rc;
         while (!done) { /* Apache HDFS recovers the last block */
                 if (os_mono_ms() >= deadline)
                         return bdfs_fail(err, BDFS_RECOVERY, "the last block is still recovered");

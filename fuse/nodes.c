@@ -73,7 +73,6 @@ struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer)
                 return NULL;
         n->handles++;
         n->writers += writer;
-        n->active += writer;
         return n;
 }
 

@@ -8,6 +8,7 @@
 
 #define OPEN_TO_EXECUTE 0x20 /* the kernel's __FMODE_EXEC */
 #define MODE_NONE 0200       /* for a moment, of what is created with mode 0 */
+#define CLOSES_MAX 16        /* of copies of a handle that complete the file: each costs a block */
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -110,12 +111,24 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
+static void mark_active(struct handle *h)
+{
+        AUTO_LOCK(&h->lock);
+
+        if (h->active)
+                return;
+        h->active = true;
+        (void)nodes_active(h->m->nodes, h->node, 1);
+}
+
 /* The new file is the handle's to write; one that only reads has no use for a pipeline, and nobody
  * would complete the file in the end. */
 static enum bdfs_status take_file(struct call *c, struct handle *h, struct bdfs_file *file)
 {
-        if (h->writes)
+        if (h->writes) {
+                mark_active(h); /* it is open at the namenode */
                 return node_adopt(h->node, c->conn, file, &c->err);
+        }
         return bdfs_close(file, &c->err);
 }
 
@@ -174,6 +187,12 @@ static enum bdfs_status open_instead(struct call *c, struct fuse_file_info *fi,
         return rc;
 }
 
+/* A file is there; the namenode says first that somebody writes it. */
+static bool is_there(enum bdfs_status rc)
+{
+        return rc == BDFS_EXISTS || rc == BDFS_BEING_CREATED || rc == BDFS_RECOVERY;
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                struct fuse_file_info *fi)
 {
@@ -189,8 +208,10 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
         rc = call_check_mode(&c, mode);
         if (rc == BDFS_OK)
                 rc = create(&c, mode, fi, &st, &h);
-        if (rc == BDFS_EXISTS && (fi->flags & O_EXCL) == 0)
-                rc = open_instead(&c, fi, &st, &h);
+        if (is_there(rc))
+                rc = (fi->flags & O_EXCL) == 0
+                             ? open_instead(&c, fi, &st, &h)
+                             : bdfs_fail(&c.err, BDFS_EXISTS, "somebody else made it");
         if (rc != BDFS_OK) {
                 call_fail(&c);
         } else {
@@ -235,16 +256,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void mark_active(struct handle *h)
-{
-        AUTO_LOCK(&h->lock);
-
-        if (h->active)
-                return;
-        h->active = h->shared = true;
-        (void)nodes_active(h->m->nodes, h->node, 1);
-}
-
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *from, size_t n, off_t offset,
               struct fuse_file_info *fi)
 {
@@ -275,7 +286,8 @@ static bool mark_closed(struct handle *h)
         if (!h->active)
                 return false;
         h->active = false;
-        return nodes_active(h->m->nodes, h->node, -1) == 0 && !h->shared;
+        h->closes++;
+        return nodes_active(h->m->nodes, h->node, -1) == 0 && h->closes <= CLOSES_MAX;
 }
 
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

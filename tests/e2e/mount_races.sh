@@ -50,6 +50,58 @@ assert open('two').read() == 'abcdef'
 f = os.open('three', os.O_CREAT | os.O_RDONLY, 0o600); g = os.open('$second/flags/three', os.O_RDWR)
 os.write(g, b'abc'); os.close(g); assert os.read(f, 10) == b'abc'
 "
+# one winner of each name, whoever asks from where; the others are told that it is there
+mkdir "$first/winner" || fail mkdir
+for i in 1 2 3; do for where in "$first" "$second"; do
+        timeout 120 python3 -c "
+import errno, os
+def ask(do):
+    try: do(); return 1
+    except OSError as e:
+        assert e.errno == errno.EEXIST, e
+        return 0
+os.chdir('$where/winner'); won = [0, 0, 0]
+for n in range(60):
+    won[0] += ask(lambda: os.mkdir('d%d' % n))
+    won[1] += ask(lambda: os.close(os.open('f%d' % n, os.O_CREAT | os.O_EXCL | os.O_WRONLY)))
+    won[2] += ask(lambda: os.symlink('x', 'l%d' % n))
+print(*won)" >>"$work/won" || echo "a loser of $where" >>"$work/lost" &
+done; done
+wait
+[ ! -e "$work/lost" ] || fail "$(cat "$work/lost")"
+[ "$(awk '{ d += $1; f += $2; l += $3 } END { print d, f, l }' "$work/won")" = "60 60 60" ] ||
+        fail "not one winner of each of 60: $(xargs <"$work/won")"
+# without O_EXCL everybody gets it
+for where in "$first" "$second" "$first" "$second"; do
+        (cd "$where/winner" && for n in $(seq 30); do : >>"open$n" || exit 1; done) ||
+                echo "$where" >>"$work/not.opened" &
+done
+wait
+[ ! -e "$work/not.opened" ] || fail "O_CREAT: $(xargs <"$work/not.opened")"
+
+# who has closed a file has closed it: another host may write it at once
+cd "$second" || exit 1
+for i in $(seq 200); do
+        echo x >"$first/closed"
+        if ((i % 2)); then echo y >>closed; else echo y >closed; fi || fail "the $i-th time: still open"
+done 2>"$work/closing" || fail "$(cat "$work/closing")"
+[ ! -s "$work/closing" ] || fail "$(head -n 1 "$work/closing")"
+: >"$first/empty"; echo x >>empty || fail "an empty file is still open"
+python3 -c "open('$first/once', 'w').write('1\n')"; echo 2 >>once || fail "a file written once"
+[ "$(xargs <"$first/once")" = "1 2" ] || fail "bytes of two hosts"
+# copies of a descriptor that are closed while others go on writing
+cd "$first" || exit 1
+exec 4>many; for i in $(seq 40); do echo "$i" >&4; done; exec 4>&-
+[ "$(xargs <many)" = "$(seq 40 | xargs)" ] || fail "a descriptor copied for each line"
+{ for i in $(seq 30); do /bin/echo "$i"; done & for i in $(seq 30); do /bin/echo "$i"; done; wait; } >both
+[ "$(sort -n both | uniq -c | awk '$1 == 2' | wc -l)" -eq 30 ] || fail "two at one descriptor"
+(exec >>left; (until [ -e "$work/left" ]; do sleep 0.05; done; echo late) & echo early)
+echo other >>"$second/left" || fail "a file whose writer may go on"
+touch "$work/left"; within 20 grep -q late left
+[ "$(xargs <left)" = "early other late" ] ||
+        fail "a writer that outlives its shell: $(xargs <left)"
+cd "$work" || exit 1
+
 # random operations of six processes on both mounts, on few names, so that they meet
 mkdir "$first/random" || fail mkdir
 storm() { # MOUNT SEED
