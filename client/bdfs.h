@@ -128,14 +128,17 @@ enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owne
 /* -1 leaves that one as it is. */
 enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                              int64_t atime_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
 struct bdfs_times {
         int64_t mtime_ms, atime_ms;  /* -1 leaves that one as it is */
         bool mtime_now, atime_now;   /* the namenode's time instead */
 };
 /* By the rules of POSIX, not of HDFS: the owner may, whatever the mode; who may write may set both
  * to now; NOT_OWNER for others. Of a symlink itself. */
-enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, const struct bdfs_times *times,
-                              struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status bdfs_posix_times(struct bdfs *fs, const char *path,
+                                  const struct bdfs_times *times, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 enum bdfs_status bdfs_set_replication(struct bdfs *fs, const char *path, uint32_t replication,
                                       struct bdfs_err *err) BDFS_MUST_CHECK; /* files only */
 enum bdfs_status bdfs_symlink(struct bdfs *fs, const char *target, const char *link,
@@ -177,6 +180,7 @@ struct bdfs_create {
         bool overwrite;
         bool no_parents;        /* NOT_FOUND instead of making missing parents */
         bool lazy_persist;      /* a datanode may keep it in memory for a while (Apache HDFS) */
+        bool first_block;       /* bytes will follow: ask for room for them at once */
 };
 enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdfs_create *options,
                              struct bdfs_file **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -191,6 +195,8 @@ enum bdfs_status bdfs_hsync(struct bdfs_file *f, struct bdfs_err *err) BDFS_MUST
 uint64_t bdfs_written(const struct bdfs_file *f); /* the length it will have */
 /* Of a file opened for writing, as it was then. Nothing to free. */
 void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret);
+/* Was it created by somebody who may give it away? Known when its first block was asked for. */
+bool bdfs_file_by_superuser(const struct bdfs_file *f);
 
 enum bdfs_status bdfs_open(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                            struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -207,6 +213,16 @@ void bdfs_seek(struct bdfs_file *f, uint64_t offset);
 
 /* Frees @f whatever it answers. A written file is durable and complete when it answers OK. */
 enum bdfs_status bdfs_close(struct bdfs_file *f, struct bdfs_err *err) BDFS_MUST_CHECK;
+struct bdfs_attributes {        /* to be set together with the end of a written file */
+        bool has_mode;
+        uint32_t mode;
+        const char *owner, *group; /* NULL leaves that one as it is */
+        int64_t mtime_ms, atime_ms; /* -1 leaves that one as it is; mtime: now */
+};
+/* bdfs_close() that sets them in the same step, if the caller is the owner or a superuser by then.
+ * UNSUPPORTED, and @f is as it was, where the server has no such step (Apache HDFS). */
+enum bdfs_status bdfs_close_as(struct bdfs_file *f, const struct bdfs_attributes *with,
+                               struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Give up a written file: nothing more is sent; its lease is left to end. NULL is fine. */
 void bdfs_abandon(struct bdfs_file *f);
 

@@ -118,6 +118,7 @@ static enum bdfs_status open_remote(struct cli_target *t, struct bdfs_err *err)
                 .block_size = c->cli->block_size,
                 .overwrite = !c->direct || c->overwrite,
                 .lazy_persist = c->lazy,
+                .first_block = true,
         };
 
         if (!c->direct) {

@@ -26,12 +26,13 @@ void file_free(struct bdfs_file *f)
         free(f);
 }
 
-enum bdfs_status bdfs_close(struct bdfs_file *f, struct bdfs_err *err)
+static enum bdfs_status file_close(struct bdfs_file *f, const struct bdfs_attributes *with,
+                                   struct bdfs_err *err)
 {
         enum bdfs_status rc = BDFS_OK;
 
         if (f->writer != NULL) {
-                rc = writer_close(f->writer, err);
+                rc = writer_close(f->writer, with, err);
                 if (rc != BDFS_OK)
                         rc = bdfs_wrap(err, "close `%s'", f->path);
         } else {
@@ -39,6 +40,21 @@ enum bdfs_status bdfs_close(struct bdfs_file *f, struct bdfs_err *err)
         }
         file_free(f);
         return rc;
+}
+
+enum bdfs_status bdfs_close(struct bdfs_file *f, struct bdfs_err *err)
+{
+        return file_close(f, NULL, err);
+}
+
+enum bdfs_status bdfs_close_as(struct bdfs_file *f, const struct bdfs_attributes *with,
+                               struct bdfs_err *err)
+{
+        BDFS_ASSERT(f->writer != NULL);
+        if (f->fs->hadoop)
+                return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': attributes together with the end",
+                                 f->path);
+        return file_close(f, with, err);
 }
 
 void bdfs_abandon(struct bdfs_file *f)

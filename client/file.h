@@ -16,6 +16,8 @@ struct bdfs_file {
 struct bdfs_file *file_new(struct bdfs *fs, const char *path);
 void file_free(struct bdfs_file *f); /* reader and writer are gone already */
 
-enum bdfs_status writer_close(struct file_writer *w, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* @with NULL: nothing is set beside the end. */
+enum bdfs_status writer_close(struct file_writer *w, const struct bdfs_attributes *with,
+                              struct bdfs_err *err) BDFS_MUST_CHECK;
 void writer_abandon(struct file_writer *w);
 void reader_close(struct file_reader *r);

@@ -320,19 +320,32 @@ enum bdfs_status bdfs_lchown(struct bdfs *fs, const char *path, const char *owne
         return set_owner(fs, path, owner, group, false, err);
 }
 
-enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
-                             int64_t atime_ms, struct bdfs_err *err)
+static enum bdfs_status set_times(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                                  int64_t atime_ms, bool follow, struct bdfs_err *err)
 {
         Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
 
         q.src = (char *)(uintptr_t)path;
         q.mtime = (uint64_t)mtime_ms;
         q.atime = (uint64_t)atime_ms;
+        q.has_bdfsnofollow = q.bdfsnofollow = !follow;
         return fs_call_path_only(fs, METHOD_CLIENT_setTimes, &q.base, &q.src, err);
 }
 
-enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, const struct bdfs_times *times,
-                              struct bdfs_err *err)
+enum bdfs_status bdfs_utimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                             int64_t atime_ms, struct bdfs_err *err)
+{
+        return set_times(fs, path, mtime_ms, atime_ms, true, err);
+}
+
+enum bdfs_status bdfs_lutimes(struct bdfs *fs, const char *path, int64_t mtime_ms,
+                              int64_t atime_ms, struct bdfs_err *err)
+{
+        return set_times(fs, path, mtime_ms, atime_ms, false, err);
+}
+
+enum bdfs_status bdfs_posix_times(struct bdfs *fs, const char *path,
+                                  const struct bdfs_times *times, struct bdfs_err *err)
 {
         Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
         int64_t now = os_wall_ms(); /* the namenode has its own, but for Apache HDFS */

@@ -129,6 +129,11 @@ uint64_t bdfs_written(const struct bdfs_file *f)
         return f->writer->written;
 }
 
+bool bdfs_file_by_superuser(const struct bdfs_file *f)
+{
+        return f->writer->by_superuser;
+}
+
 void bdfs_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret)
 {
         *ret = f->writer->opened;
@@ -189,14 +194,30 @@ static void writer_free(struct file_writer *w)
         lease_remove(w->fs->leases, &w->member);
         if (w->block_open)
                 block_writer_close(&w->block);
+        if (w->answer != NULL)
+                message_free(w->answer);
         os_cond_fini(&w->free_again);
         os_mutex_fini(&w->lock);
         free(w->path);
         free(w);
 }
 
-static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
+static void fill_attributes(const struct bdfs_attributes *from, Hadoop__BdfsAttributesProto *to)
 {
+        to->has_mode = from->has_mode;
+        to->mode = from->mode;
+        to->owner = (char *)(uintptr_t)from->owner;
+        to->group = (char *)(uintptr_t)from->group;
+        to->has_mtime = from->mtime_ms >= 0;
+        to->mtime = from->mtime_ms;
+        to->has_atime = from->atime_ms >= 0;
+        to->atime = from->atime_ms;
+}
+
+static enum bdfs_status complete(struct file_writer *w, const struct bdfs_attributes *with,
+                                 struct bdfs_err *err)
+{
+        Hadoop__BdfsAttributesProto attributes = HADOOP__BDFS_ATTRIBUTES_PROTO__INIT;
         int64_t deadline = os_mono_ms() + w->fs->timeout_ms, wait = COMPLETE_WAIT_MS;
         Hadoop__CompleteRequestProto q = HADOOP__COMPLETE_REQUEST_PROTO__INIT;
 
@@ -205,6 +226,10 @@ static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
         q.last = write_block_last(w);
         q.has_fileid = 1;
         q.fileid = w->file_id;
+        if (with != NULL) {
+                fill_attributes(with, &attributes);
+                q.bdfsattributes = &attributes;
+        }
         for (;;) {
                 ProtobufCMessage *m;
                 bool done;
@@ -224,7 +249,8 @@ static enum bdfs_status complete(struct file_writer *w, struct bdfs_err *err)
         }
 }
 
-enum bdfs_status writer_close(struct file_writer *w, struct bdfs_err *err)
+enum bdfs_status writer_close(struct file_writer *w, const struct bdfs_attributes *with,
+                              struct bdfs_err *err)
 {
         enum bdfs_status rc;
 
@@ -233,7 +259,7 @@ enum bdfs_status writer_close(struct file_writer *w, struct bdfs_err *err)
         if (rc == BDFS_OK && w->block_open)
                 rc = write_block_finish(w, err);
         if (rc == BDFS_OK)
-                rc = complete(w, err);
+                rc = complete(w, with, err);
         rc = leave(w, rc, err);
         writer_free(w);
         return rc;
@@ -282,6 +308,16 @@ static enum bdfs_status writer_new(struct bdfs *fs, const char *path,
         return BDFS_OK;
 }
 
+/* Keep a first block that came with an answer, and with it the answer. */
+static void take_first(struct file_writer *w, ProtobufCMessage **answer,
+                       Hadoop__LocatedBlockProto *first)
+{
+        if (first == NULL || first->n_locs == 0)
+                return;
+        write_block_given(w, *answer, first);
+        *answer = NULL;
+}
+
 enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdfs_create *options,
                              struct bdfs_file **ret, struct bdfs_err *err)
 {
@@ -299,6 +335,7 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
                        (options->overwrite ? HADOOP__CREATE_FLAG_PROTO__OVERWRITE : 0u) |
                        (options->lazy_persist ? HADOOP__CREATE_FLAG_PROTO__LAZY_PERSIST : 0u);
         q.createparent = !options->no_parents;
+        q.has_bdfsfirstblock = q.bdfsfirstblock = options->first_block && !fs->hadoop;
         q.replication = options->replication;
         q.blocksize = options->block_size;
         if (q.replication == 0 || q.blocksize == 0) {
@@ -314,6 +351,12 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
         st = ((Hadoop__CreateResponseProto *)m)->fs;
         rc = st == NULL ? bdfs_fail(err, BDFS_PROTOCOL, "the answer to create has no file status")
                         : writer_new(fs, path, st, ret, err);
+        if (rc == BDFS_OK) {
+                const Hadoop__CreateResponseProto *r = (Hadoop__CreateResponseProto *)m;
+
+                (*ret)->writer->by_superuser = r->bdfssuperuser;
+                take_first((*ret)->writer, &m, r->bdfsblock);
+        }
         message_free(m);
         return rc;
 }
@@ -331,6 +374,7 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
 
         q.src = (char *)(uintptr_t)path;
         q.clientname = fs->client_name;
+        q.has_bdfsfirstblock = q.bdfsfirstblock = !fs->hadoop;
         if (fs_call_path(fs, METHOD_CLIENT_append, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         r = (Hadoop__AppendResponseProto *)m;
@@ -340,6 +384,8 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
                 rc = writer_new(fs, path, r->stat, &f, err);
         if (rc == BDFS_OK && r->block != NULL && r->block->n_locs > 0)
                 rc = write_block_reopen(f->writer, r->block, err);
+        else if (rc == BDFS_OK)
+                take_first(f->writer, &m, r->bdfsblock);
         message_free(m);
         if (rc != BDFS_OK) {
                 bdfs_abandon(f);

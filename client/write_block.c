@@ -26,6 +26,16 @@ static void remember_block(struct file_writer *w, const Hadoop__ExtendedBlockPro
         w->last.generationstamp = b->generationstamp;
 }
 
+void write_block_given(struct file_writer *w, ProtobufCMessage *answer,
+                       Hadoop__LocatedBlockProto *first)
+{
+        BDFS_ASSERT(!w->has_block && w->answer == NULL);
+        w->answer = answer;
+        w->first = first;
+        w->has_block = true;
+        remember_block(w, first->b);
+}
+
 struct excluded {
         Hadoop__DatanodeInfoProto *nodes[SETUP_TRIES];
         ProtobufCMessage *answers[SETUP_TRIES]; /* which own them */
@@ -87,6 +97,25 @@ static bool is_alone_for_space(const struct file_writer *w, const struct exclude
                l->n_locs < DURABLE_REPLICAS_MIN && l->n_locs < w->opened.replication;
 }
 
+/* The block that was given before, once, or else a new one. *ret owns it. */
+static enum bdfs_status next_block(struct file_writer *w, const struct excluded *x,
+                                   ProtobufCMessage **ret, Hadoop__LocatedBlockProto **ret_block,
+                                   struct bdfs_err *err)
+{
+        if (w->first != NULL) {
+                *ret = w->answer;
+                *ret_block = w->first;
+                w->answer = NULL;
+                w->first = NULL;
+                w->has_block = false; /* should its pipeline fail, it goes */
+                return BDFS_OK;
+        }
+        if (add_block(w, x, ret, err) != BDFS_OK)
+                return err->status;
+        *ret_block = ((Hadoop__AddBlockResponseProto *)*ret)->block;
+        return BDFS_OK;
+}
+
 /* A new block with a pipeline that stands; nodes that fail are left out in the next try. */
 enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
 {
@@ -96,15 +125,15 @@ enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
         while (x.n < SETUP_TRIES) {
                 struct block_writer_open o = {.block_size = w->block_size};
                 ProtobufCMessage *m;
-                Hadoop__LocatedBlockProto *l;
+                Hadoop__LocatedBlockProto *l = NULL;
+                bool given = w->first != NULL;
                 int bad;
 
-                rc = add_block(w, &x, &m, err);
+                rc = next_block(w, &x, &m, &l, err);
                 if (rc != BDFS_OK && x.n > 0)
                         rc = none_left(&x, err);
                 if (rc != BDFS_OK)
                         break;
-                l = ((Hadoop__AddBlockResponseProto *)m)->block;
                 o.block = l;
                 rc = block_writer_open(&w->block, w->fs, &o, &bad, err);
                 if (rc == BDFS_OK && is_alone_for_space(w, &x, l)) {
@@ -124,6 +153,10 @@ enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err)
                         break;
                 }
                 abandon_block(w, l->b);
+                if (given && rc == BDFS_TOKEN) { /* it was given long ago */
+                        message_free(m);
+                        continue;
+                }
                 x.why = *err;
                 x.answers[x.n] = m;
                 x.nodes[x.n] = l->locs[bad < 0 ? 0 : bad];

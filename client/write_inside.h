@@ -13,6 +13,9 @@ struct file_writer {
         struct bdfs_stat opened;       /* as create or append answered; without a target */
         bool has_block;                /* the block of `last` has bytes or is open */
         bool block_open;               /* `block` is a live pipeline */
+        ProtobufCMessage *answer;      /* of create or append, which owns `first`; NULL: used up */
+        Hadoop__LocatedBlockProto *first; /* given with it: `last`, no pipeline was begun for it */
+        bool by_superuser;
         Hadoop__ExtendedBlockProto last; /* the newest block; its pool is pool[] */
         char pool[128];
         struct block_writer block;
@@ -32,6 +35,9 @@ struct file_writer {
 
 /* The newest block as the namenode is told of it, with its length so far; NULL: there is none. */
 Hadoop__ExtendedBlockProto *write_block_last(struct file_writer *w);
+/* The block that create or append gave is the newest one; takes @answer, which owns it. */
+void write_block_given(struct file_writer *w, ProtobufCMessage *answer,
+                       Hadoop__LocatedBlockProto *first);
 /* A new block with a pipeline that stands; nodes that fail are left out in the next try. */
 enum bdfs_status write_block_open(struct file_writer *w, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* What is in the buffer, and with @sync even nothing, goes down the pipeline. */

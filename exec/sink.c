@@ -58,7 +58,8 @@ static enum bdfs_status take_lines(struct sink *s, size_t fresh, struct bdfs_err
 
 static enum bdfs_status open_file(struct sink *s, struct bdfs_err *err)
 {
-        struct bdfs_create options = {.no_parents = true, .overwrite = true};
+        struct bdfs_create options = {.no_parents = true, .overwrite = true,
+                                      .first_block = true};
 
         if (s->file != NULL)
                 return BDFS_OK;

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "fuse/conns.h"
+#include "fuse/kept.h"
 
 #define NODE_NOT_WRITTEN UINT64_MAX
 #define NODE_RECOVERY_MS 10000 /* for an earlier writer's lease to be taken away */
@@ -34,6 +35,7 @@ struct node {
         uint64_t generation;         /* guarded by: nodes.lock; raised when the bytes changed */
         atomic_uint_fast64_t told;   /* the length that the kernel heard last */
         atomic_uint_fast64_t shown;  /* bytes written, while a pipeline is open */
+        struct kept kept;            /* attributes that go with the end */
 
         struct os_mutex lock;
         struct conn *conn;           /* guarded by: lock; of the pipeline */
@@ -68,6 +70,8 @@ bool nodes_any(struct nodes *t);
  * close a little later; false when some are left after @wait_ms. */
 bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64_t wait_ms);
 
+/* What is kept here of the attributes of a file, over what the namenode says. */
+void nodes_tell_kept(struct nodes *t, struct bdfs_stat *st);
 /* What a program should see as its length now, and remember that the kernel hears it. */
 uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length);
 
@@ -92,6 +96,8 @@ enum bdfs_status node_adopt(struct node *n, struct conn *conn, struct bdfs_file 
 /* Complete the file, if a pipeline is open. */
 enum bdfs_status node_finish(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status node_sync(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The namenode is told what is kept: something follows that is asked of it. */
+enum bdfs_status node_settle(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* The length that readers through this mount may go by. */
 uint64_t node_told(const struct node *n);
 /* What was written can be read by readers that open it now. */

@@ -37,9 +37,29 @@ static void forget_file(struct node *n)
         n->file = NULL;
         n->length_known = false; /* others may write now */
         n->unsynced = n->unflushed = false;
+        kept_end(&n->kept);
         atomic_store(&n->shown, NODE_NOT_WRITTEN);
         conns_put(n->conns, n->conn);
         n->conn = NULL;
+}
+
+/* Complete the file, with what is kept. */
+static enum bdfs_status end_file(struct node *n, struct bdfs_err *err)
+{
+        struct kept_values v;
+        struct bdfs_attributes with = {.mtime_ms = -1, .atime_ms = -1};
+
+        if (!kept_take(&n->kept, &v))
+                return bdfs_close(n->file, err);
+        with.has_mode = v.has_mode;
+        with.mode = v.mode;
+        with.owner = v.has_owner ? v.owner : NULL;
+        with.group = v.has_group ? v.group : NULL;
+        if (v.has_mtime)
+                with.mtime_ms = v.mtime_ms;
+        if (v.has_atime)
+                with.atime_ms = v.atime_ms;
+        return bdfs_close_as(n->file, &with, err);
 }
 
 static enum bdfs_status finish(struct node *n, struct bdfs_err *err)
@@ -57,7 +77,7 @@ static enum bdfs_status finish(struct node *n, struct bdfs_err *err)
         }
         conn = conns_ref(n->conns, n->conn);
         atomic_store(&n->told, n->length);
-        rc = bdfs_close(n->file, err);
+        rc = end_file(n, err);
         forget_file(n);
         if (rc != BDFS_OK) {
                 n->conn = conn; /* for node_abandon() */
@@ -154,6 +174,8 @@ enum bdfs_status node_adopt(struct node *n, struct conn *conn, struct bdfs_file 
                                              "the lease of a new file was taken away");
         }
         adopt(n, conn, file);
+        if (!bdfs_is_hadoop(conn->fs)) /* which has no word for attributes that go with the end */
+                kept_begin(&n->kept, conn, file);
         return BDFS_OK;
 }
 
@@ -168,6 +190,7 @@ enum bdfs_status node_write(struct node *n, struct conn *conn, const struct node
                 return err->status;
         if (bdfs_write(n->file, b->from, b->n, err) != BDFS_OK)
                 return fails(n, err);
+        kept_wrote(&n->kept);
         n->length += b->n;
         n->unsynced = n->unflushed = true;
         atomic_store(&n->shown, n->length);
@@ -181,18 +204,52 @@ enum bdfs_status node_finish(struct node *n, struct bdfs_err *err)
         return finish(n, err);
 }
 
+/* Tell the namenode what is kept; with the lock held. */
+static enum bdfs_status settle(struct node *n, struct bdfs_err *err)
+{
+        char path[ATTRS_PATH_BYTES];
+        struct bdfs_times times = {.mtime_ms = -1, .atime_ms = -1};
+        enum bdfs_status rc = BDFS_OK;
+        struct kept_values v;
+
+        if (!kept_look(&n->kept, &v))
+                return BDFS_OK;
+        attrs_path(n->inode, NULL, path);
+        if (v.has_owner || v.has_group)
+                rc = bdfs_lchown(n->conn->fs, path, v.has_owner ? v.owner : NULL,
+                                 v.has_group ? v.group : NULL, err);
+        if (rc == BDFS_OK && v.has_mode)
+                rc = bdfs_chmod(n->conn->fs, path, v.mode, err);
+        if (v.has_mtime)
+                times.mtime_ms = v.mtime_ms;
+        if (v.has_atime)
+                times.atime_ms = v.atime_ms;
+        if (rc == BDFS_OK && (v.has_mtime || v.has_atime))
+                rc = bdfs_posix_times(n->conn->fs, path, &times, err);
+        if (rc == BDFS_OK)
+                kept_told(&n->kept, &v);
+        return rc;
+}
+
 enum bdfs_status node_sync(struct node *n, struct bdfs_err *err)
 {
         AUTO_LOCK(&n->lock);
 
         if (n->failed)
                 return again(n, err);
-        if (n->file == NULL || !n->unsynced)
+        if (n->file == NULL)
                 return BDFS_OK;
-        if (bdfs_hsync(n->file, err) != BDFS_OK)
+        if (n->unsynced && bdfs_hsync(n->file, err) != BDFS_OK)
                 return fails(n, err);
         n->unsynced = n->unflushed = false;
-        return BDFS_OK;
+        return settle(n, err) == BDFS_OK ? BDFS_OK : fails(n, err);
+}
+
+enum bdfs_status node_settle(struct node *n, struct bdfs_err *err)
+{
+        AUTO_LOCK(&n->lock);
+
+        return n->file == NULL ? BDFS_OK : settle(n, err);
 }
 
 uint64_t node_told(const struct node *n)

@@ -57,6 +57,7 @@ static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
         atomic_init(&n->told, 0);
         atomic_init(&n->shown, NODE_NOT_WRITTEN);
         os_mutex_init(&n->lock);
+        kept_init(&n->kept);
         *at = n;
         (void)atomic_fetch_add(&t->n, 1);
         return n;
@@ -117,6 +118,7 @@ void nodes_put(struct nodes *t, struct node *n)
         if (n == NULL || !end_handle(t, n))
                 return;
         BDFS_ASSERT(n->file == NULL && n->conn == NULL);
+        kept_fini(&n->kept);
         os_mutex_fini(&n->lock);
         free(n);
 }
@@ -166,6 +168,18 @@ bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64
                 if (!os_cond_wait(&t->closed, &t->lock, deadline) && os_mono_ms() >= deadline)
                         return false;
         }
+}
+
+void nodes_tell_kept(struct nodes *t, struct bdfs_stat *st)
+{
+        struct node *n;
+
+        if (!nodes_any(t))
+                return;
+        AUTO_LOCK(&t->lock);
+        n = *place_of(t, st->inode);
+        if (n != NULL)
+                kept_show(&n->kept, st);
 }
 
 uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length)

@@ -41,15 +41,6 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static enum bdfs_status set_size(struct call *c, uint64_t length)
-{
-        struct node *n = nodes_find(c->m->nodes, c->inode);
-        enum bdfs_status rc = node_truncate(n, c->conn, c->path, length, &c->err);
-
-        nodes_put(c->m->nodes, n);
-        return rc;
-}
-
 /* An owner or group without a number here shows as IDS_NOBODY: copying that number must not change
  * it. */
 static enum bdfs_status keep_nobody(struct call *c, const struct stat *attr, int *to_set)
@@ -70,18 +61,27 @@ static enum bdfs_status keep_nobody(struct call *c, const struct stat *attr, int
         return BDFS_OK;
 }
 
-static enum bdfs_status set_owner(struct call *c, const struct stat *attr, int to_set)
+static enum bdfs_status set_owner(struct call *c, struct node *n, const struct stat *attr,
+                                  int to_set)
 {
-        char user[OS_NAME_BYTES], group[OS_NAME_BYTES];
+        char user_room[OS_NAME_BYTES], group_room[OS_NAME_BYTES], *owner = NULL, *group = NULL;
 
         if (keep_nobody(c, attr, &to_set) != BDFS_OK)
                 return c->err.status;
         if ((to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) == 0)
                 return BDFS_OK;
-        ids_user_name(c->m->ids, attr->st_uid, user);
-        ids_group_name(c->m->ids, attr->st_gid, group);
-        return bdfs_lchown(c->fs, c->path, to_set & FUSE_SET_ATTR_UID ? user : NULL,
-                           to_set & FUSE_SET_ATTR_GID ? group : NULL, &c->err);
+        if (to_set & FUSE_SET_ATTR_UID)
+                ids_user_name(c->m->ids, attr->st_uid, owner = user_room);
+        if (to_set & FUSE_SET_ATTR_GID)
+                ids_group_name(c->m->ids, attr->st_gid, group = group_room);
+        if (n != NULL && kept_owner(&n->kept, c->conn, owner, group))
+                return BDFS_OK;
+        if ((n != NULL && node_settle(n, &c->err) != BDFS_OK) ||
+            bdfs_lchown(c->fs, c->path, owner, group, &c->err) != BDFS_OK)
+                return c->err.status;
+        if (n != NULL)
+                kept_asked(&n->kept, NULL, owner, group);
+        return BDFS_OK;
 }
 
 static int64_t time_of(const struct timespec *ts, int to_set, int set)
@@ -91,8 +91,10 @@ static int64_t time_of(const struct timespec *ts, int to_set, int set)
         return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
 }
 
-/* A file being written is completed first: completing it would set its time anew. */
-static enum bdfs_status set_times(struct call *c, const struct stat *attr, int to_set)
+/* A file being written is completed first, unless the times can go with its end, which would set
+ * them anew. */
+static enum bdfs_status set_times(struct call *c, struct node *n, const struct stat *attr,
+                                  int to_set)
 {
         const struct bdfs_times times = {
                 .mtime_ms = time_of(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME),
@@ -100,42 +102,52 @@ static enum bdfs_status set_times(struct call *c, const struct stat *attr, int t
                 .mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0,
                 .atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0,
         };
-        struct node *n = nodes_find(c->m->nodes, c->inode);
-        enum bdfs_status rc = n == NULL ? BDFS_OK : node_finish(n, &c->err);
 
-        nodes_put(c->m->nodes, n);
-        if (rc != BDFS_OK)
-                return rc;
         if ((to_set & FUSE_SET_ATTR_MTIME && attr->st_mtim.tv_sec < 0) ||
             (to_set & FUSE_SET_ATTR_ATIME && attr->st_atim.tv_sec < 0))
                 return bdfs_fail(&c->err, BDFS_UNSUPPORTED, "times before 1970");
-        return bdfs_lutimes(c->fs, c->path, &times, &c->err);
+        if (n != NULL && kept_times(&n->kept, c->conn, &times))
+                return BDFS_OK;
+        if (n != NULL && node_finish(n, &c->err) != BDFS_OK)
+                return c->err.status;
+        return bdfs_posix_times(c->fs, c->path, &times, &c->err);
 }
 
-static enum bdfs_status set_mode(struct call *c, mode_t mode)
+static enum bdfs_status set_mode(struct call *c, struct node *n, mode_t mode)
 {
+        const uint32_t bits = mode & 07777;
+
         if (call_check_mode(c, mode) != BDFS_OK)
                 return c->err.status;
-        return bdfs_chmod(c->fs, c->path, mode & 07777, &c->err);
+        if (n != NULL && kept_mode(&n->kept, c->conn, bits))
+                return BDFS_OK;
+        if ((n != NULL && node_settle(n, &c->err) != BDFS_OK) ||
+            bdfs_chmod(c->fs, c->path, bits, &c->err) != BDFS_OK)
+                return c->err.status;
+        if (n != NULL)
+                kept_asked(&n->kept, &bits, NULL, NULL);
+        return BDFS_OK;
 }
 
 static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_set)
 {
         const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
         const int now = FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
+        struct node *n = nodes_find(c->m->nodes, c->inode);
         enum bdfs_status rc = BDFS_OK;
 
         if (to_set & FUSE_SET_ATTR_SIZE) {
-                rc = set_size(c, (uint64_t)attr->st_size);
+                rc = node_truncate(n, c->conn, c->path, (uint64_t)attr->st_size, &c->err);
                 if (to_set & FUSE_SET_ATTR_MTIME_NOW) /* cutting sets the time */
                         to_set &= ~(times | now);
         }
         if (rc == BDFS_OK && (to_set & FUSE_SET_ATTR_MODE))
-                rc = set_mode(c, attr->st_mode);
+                rc = set_mode(c, n, attr->st_mode);
         if (rc == BDFS_OK && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
-                rc = set_owner(c, attr, to_set);
+                rc = set_owner(c, n, attr, to_set);
         if (rc == BDFS_OK && (to_set & (times | now)))
-                rc = set_times(c, attr, to_set);
+                rc = set_times(c, n, attr, to_set);
+        nodes_put(c->m->nodes, n);
         return rc;
 }
 

@@ -135,7 +135,8 @@ static enum bdfs_status take_file(struct call *c, struct handle *h, struct bdfs_
 static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_info *fi,
                                struct bdfs_stat *ret_st, struct handle **ret)
 {
-        struct bdfs_create o = {.mode = mode & 07777, .no_parents = true};
+        struct bdfs_create o = {.mode = mode & 07777, .no_parents = true,
+                                .first_block = (fi->flags & O_ACCMODE) != O_RDONLY};
         struct bdfs_file *file;
         struct handle *h;
 
@@ -159,6 +160,7 @@ static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_inf
                         return c->err.status;
                 }
                 ret_st->mode = 0;
+                kept_asked(&h->node->kept, &ret_st->mode, NULL, NULL);
         }
         fi->direct_io = 1;
         fi->noflush = !h->writes;

@@ -57,20 +57,20 @@ static bool is_member(const struct apply *a, const char *group)
         return false;
 }
 
-static enum bdfs_status check_owner(struct apply *a, const Bdfs__SetOwnerOp *op,
+static enum bdfs_status check_owner(struct apply *a, const char *owner, const char *group,
                                     struct bdfs_err *err)
 {
-        if (strlen(op->owner) > USER_NAME_BYTES_MAX || strlen(op->group) > USER_NAME_BYTES_MAX)
+        if (strlen(owner) > USER_NAME_BYTES_MAX || strlen(group) > USER_NAME_BYTES_MAX)
                 return bdfs_fail(err, BDFS_INVALID, "a name is longer than %d bytes",
                                  USER_NAME_BYTES_MAX);
         if (a->caller.superuser)
                 return BDFS_OK;
-        if (op->owner[0] != '\0' && strcmp(op->owner, a->who.user) != 0)
+        if (owner[0] != '\0' && strcmp(owner, a->who.user) != 0)
                 return bdfs_fail(err, BDFS_NOT_OWNER, "User %s is not a super user (non-super "
                                  "user cannot change owner).", a->who.user);
-        if (op->group[0] != '\0' && !is_member(a, op->group))
+        if (group[0] != '\0' && !is_member(a, group))
                 return bdfs_fail(err, BDFS_NOT_OWNER, "User %s does not belong to %s",
-                                 a->who.user, op->group);
+                                 a->who.user, group);
         return BDFS_OK;
 }
 
@@ -99,7 +99,7 @@ enum bdfs_status apply_op_set_owner(struct apply *a, struct bdfs_err *err)
                                          &r, err);
 
         if (rc == BDFS_OK)
-                rc = check_owner(a, op, err);
+                rc = check_owner(a, op->owner, op->group, err);
         if (rc == BDFS_OK)
                 rc = same_name(a, op->owner, r.last.owner, &same_owner, err);
         if (rc == BDFS_OK)
@@ -113,6 +113,37 @@ enum bdfs_status apply_op_set_owner(struct apply *a, struct bdfs_err *err)
         if (rc == BDFS_OK && !same_group)
                 rc = apply_intern(a, op->group, &row.group, err);
         return rc != BDFS_OK ? rc : save(a, &r.last, &row, err);
+}
+
+/* ---- attributes that come with the end of a file -------------------------------------------- */
+
+static const char *or_empty(const char *name)
+{
+        return name == NULL ? "" : name;
+}
+
+/* The bytes count more: what the caller may not set (somebody gave the file away meanwhile) is left
+ * as it is, and the file is closed. */
+enum bdfs_status attributes_set(struct apply *a, const Bdfs__CompleteOp *op, struct inode *file,
+                                struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+        struct bdfs_err ignored;
+
+        if ((!a->caller.superuser && a->caller.user != file->owner) ||
+            check_owner(a, or_empty(op->owner), or_empty(op->group), &ignored) != BDFS_OK)
+                return BDFS_OK;
+        if (op->has_mtime && op->mtime >= 0)
+                file->mtime = op->mtime;
+        if (op->has_mode)
+                file->mode = (uint16_t)(op->mode & PERM_MODE_MASK);
+        if (op->has_atime && op->atime >= 0)
+                file->atime = op->atime;
+        if (or_empty(op->owner)[0] != '\0')
+                rc = apply_intern(a, op->owner, &file->owner, err);
+        if (rc == BDFS_OK && or_empty(op->group)[0] != '\0')
+                rc = apply_intern(a, op->group, &file->group, err);
+        return rc;
 }
 
 /* ---- setTimes ------------------------------------------------------------------------------- */

@@ -80,6 +80,25 @@ static void set_machine(struct inode *file, const char *machine)
         file->machine_n = (uint8_t)n;
 }
 
+static enum bdfs_status check_targets(size_t n, struct bdfs_err *err)
+{
+        if (n <= PIPELINE_NODES_MAX)
+                return BDFS_OK;
+        return bdfs_fail(err, BDFS_INVALID, "a block on %zu datanodes", n);
+}
+
+/* The row with its next block at once; addBlock would be a record and a wait of its own. */
+static enum bdfs_status put_with_block(struct apply *a, const struct inode *file,
+                                       const uint32_t *targets, size_t n, struct bdfs_err *err)
+{
+        struct writing w = {.file = *file};
+        enum bdfs_status rc = BDFS_OK;
+
+        if (n > 0 && file->extents < FILE_EXTENTS_MAX)
+                rc = writing_add_block(a, &w, targets, n, err);
+        return rc != BDFS_OK ? rc : table_put_inode(a->t, &w.file, err);
+}
+
 static enum bdfs_status make_file(struct apply *a, const struct creating *c,
                                   struct inode *parent, struct bdfs_err *err)
 {
@@ -97,7 +116,9 @@ static enum bdfs_status make_file(struct apply *a, const struct creating *c,
         if (rc == BDFS_OK)
                 rc = tree_make(a, parent, &what, &file, err);
         apply_inode(a, file.id);
-        return rc;
+        if (rc != BDFS_OK || c->op->n_targets == 0)
+                return rc;
+        return put_with_block(a, &file, c->op->targets, c->op->n_targets, err);
 }
 
 static enum bdfs_status create(struct apply *a, struct creating *c, struct bdfs_err *err)
@@ -109,6 +130,8 @@ static enum bdfs_status create(struct apply *a, struct creating *c, struct bdfs_
                 rc = check_sizes(a, c, err);
         if (rc == BDFS_OK)
                 rc = apply_holder(c->op->holder, err);
+        if (rc == BDFS_OK)
+                rc = check_targets(c->op->n_targets, err);
         if (rc == BDFS_OK && resolved_exists(&c->r) && !c->op->overwrite)
                 rc = refuse_existing(a, c, err);
         if (rc == BDFS_OK)
@@ -152,6 +175,8 @@ static enum bdfs_status check_append(struct apply *a, const Bdfs__AppendOp *op,
                                "for client %s", (int)r->path.n, r->path.text, a->machine);
         if (rc == BDFS_OK)
                 rc = apply_holder(op->holder, err);
+        if (rc == BDFS_OK)
+                rc = check_targets(op->n_targets, err);
         return rc != BDFS_OK ? rc : lease_contest(a->t, &r->last, &wish, err);
 }
 
@@ -177,5 +202,5 @@ enum bdfs_status apply_op_append(struct apply *a, struct bdfs_err *err)
                 rc = lease_begin(a->t, apply_counters(a), file, op->holder, op->hadoop_lease, err);
         set_machine(file, a->machine);
         apply_inode(a, file->id);
-        return rc != BDFS_OK ? rc : table_put_inode(a->t, file, err);
+        return rc != BDFS_OK ? rc : put_with_block(a, file, op->targets, op->n_targets, err);
 }

@@ -149,6 +149,9 @@ enum bdfs_status writing_find(struct apply *a, const struct lease_asked *asked,
                               struct writing *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status writing_load(struct apply *a, struct writing *w, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* A new block at the end, which is the result's; the caller writes the row. */
+enum bdfs_status writing_add_block(struct apply *a, struct writing *w, const uint32_t *targets,
+                                   size_t targets_n, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* May the last block be committed as @b says? */
 enum bdfs_status writing_may_commit(const struct writing *w, const Bdfs__RecordBlock *b,
                                     struct bdfs_err *err) BDFS_MUST_CHECK;
@@ -162,8 +165,13 @@ enum bdfs_status writing_complete_previous(struct apply *a, struct writing *w,
 enum bdfs_status writing_drop_last(struct apply *a, struct writing *w, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 /* End the lease and write the row. */
-enum bdfs_status writing_close(struct apply *a, struct writing *w, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
+enum bdfs_status writing_close(struct apply *a, struct writing *w, int64_t mtime,
+                               struct bdfs_err *err) BDFS_MUST_CHECK;
+
+/* What a complete sets beside the end, if the caller may, into @file, whose row is the caller's to
+ * write. */
+enum bdfs_status attributes_set(struct apply *a, const Bdfs__CompleteOp *op, struct inode *file,
+                                struct bdfs_err *err) BDFS_MUST_CHECK;
 
 /* ---- operations ----------------------------------------------------------------------------- */
 

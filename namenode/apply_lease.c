@@ -17,7 +17,7 @@ static enum bdfs_status close_at_once(struct apply *a, struct writing *w, struct
 
         if (rc == BDFS_OK && w->has_last && w->block.state == BLOCK_UNDER_CONSTRUCTION)
                 rc = writing_drop_last(a, w, err);
-        return rc != BDFS_OK ? rc : writing_close(a, w, err);
+        return rc != BDFS_OK ? rc : writing_close(a, w, a->now, err);
 }
 
 /*
@@ -191,5 +191,5 @@ enum bdfs_status apply_op_close_expired(struct apply *a, struct bdfs_err *err)
                                                        err);
         if (rc == BDFS_OK && w.has_last && w.block.state == BLOCK_COMMITTED)
                 rc = writing_commit(a, &w, w.block.length, BLOCK_COMPLETE, err);
-        return rc != BDFS_OK ? rc : writing_close(a, &w, err);
+        return rc != BDFS_OK ? rc : writing_close(a, &w, a->now, err);
 }

@@ -123,11 +123,12 @@ enum bdfs_status writing_complete_previous(struct apply *a, struct writing *w,
         return table_put_block(a->t, &b, err);
 }
 
-enum bdfs_status writing_close(struct apply *a, struct writing *w, struct bdfs_err *err)
+enum bdfs_status writing_close(struct apply *a, struct writing *w, int64_t mtime,
+                               struct bdfs_err *err)
 {
         enum bdfs_status rc = lease_end(a->t, &w->file, err);
 
-        w->file.mtime = a->now;
+        w->file.mtime = mtime;
         if (rc == BDFS_OK)
                 rc = tree_resized(a, &w->before, &w->file, err);
         return rc != BDFS_OK ? rc : table_put_inode(a->t, &w->file, err);
@@ -232,8 +233,8 @@ static enum bdfs_status check_add(struct apply *a, const struct writing *w,
         return BDFS_OK;
 }
 
-static enum bdfs_status new_block(struct apply *a, struct writing *w,
-                                  const Bdfs__AddBlockOp *op, struct bdfs_err *err)
+enum bdfs_status writing_add_block(struct apply *a, struct writing *w, const uint32_t *targets,
+                                   size_t targets_n, struct bdfs_err *err)
 {
         struct counters *next = apply_counters(a);
         struct block b = {.id = next->block++, .stamp = next->stamp++,
@@ -242,8 +243,9 @@ static enum bdfs_status new_block(struct apply *a, struct writing *w,
         const struct extent e = {.inode = w->file.id, .offset = w->file.length, .block = b.id};
         enum bdfs_status rc;
 
-        b.nodes_n = b.pipeline_n = (uint32_t)op->n_targets;
-        memcpy(b.nodes, op->targets, op->n_targets * sizeof(b.nodes[0]));
+        BDFS_ASSERT(targets_n > 0 && targets_n <= PIPELINE_NODES_MAX);
+        b.nodes_n = b.pipeline_n = (uint32_t)targets_n;
+        memcpy(b.nodes, targets, targets_n * sizeof(b.nodes[0]));
         rc = extents_add(a->t, &w->file, &e, &b, err);
         w->file.tail = b.id;
         if (rc == BDFS_OK)
@@ -280,7 +282,7 @@ enum bdfs_status apply_op_add_block(struct apply *a, struct bdfs_err *err)
             w.block.state == BLOCK_UNDER_CONSTRUCTION)
                 rc = writing_commit(a, &w, op->previous->length, BLOCK_COMMITTED, err);
         if (rc == BDFS_OK)
-                rc = new_block(a, &w, op, err);
+                rc = writing_add_block(a, &w, op->targets, op->n_targets, err);
         return rc != BDFS_OK ? rc : writing_save(a, &w, err);
 }
 
@@ -394,5 +396,8 @@ enum bdfs_status apply_op_complete(struct apply *a, struct bdfs_err *err)
                                     BLOCK_COMPLETE, err);
         if (rc == BDFS_OK && w.has_last && w.block.state == BLOCK_COMMITTED)
                 rc = writing_commit(a, &w, w.block.length, BLOCK_COMPLETE, err);
-        return rc != BDFS_OK ? rc : writing_close(a, &w, err);
+        w.file.mtime = a->now;
+        if (rc == BDFS_OK)
+                rc = attributes_set(a, op, &w.file, err);
+        return rc != BDFS_OK ? rc : writing_close(a, &w, w.file.mtime, err);
 }

@@ -70,10 +70,24 @@ static void complete_done(struct mutation *m, struct rpc_call *call, const Bdfs_
 static bool wants_copies(struct namenode *nn, const struct ns_writer *w,
                          const Hadoop__ExtendedBlockProto *last)
 {
-        if (last == NULL)
-                return w->extents > 0;
+        if (last == NULL || last->numbytes == 0)
+                return w->extents > (last == NULL ? 0 : 1);
         return w->extents > 1 || !blocks_sealed(nn->blocks, last->blockid, last->generationstamp,
                                                 last->numbytes, w->replication, os_mono_ms());
+}
+
+static void fill_attributes(Bdfs__CompleteOp *op, const Hadoop__BdfsAttributesProto *from)
+{
+        if (from == NULL)
+                return;
+        op->has_mode = from->has_mode;
+        op->mode = from->mode;
+        op->owner = from->owner;
+        op->group = from->group;
+        op->has_mtime = from->has_mtime;
+        op->mtime = from->mtime;
+        op->has_atime = from->has_atime;
+        op->atime = from->atime;
 }
 
 static void complete(void *context, struct rpc_call *call)
@@ -95,8 +109,9 @@ static void complete(void *context, struct rpc_call *call)
                   BDFS_OK;
         store_abort(g.t);
         buf_fini(&g.room);
+        /* a block of no bytes was never begun, and goes */
         if (writing && q->last != NULL && w.has_last && w.last.id == q->last->blockid &&
-            !serve_sealed(nn, &w, q->last)) {
+            q->last->numbytes > 0 && !serve_sealed(nn, &w, q->last)) {
                 answer_complete(call, false);
                 return;
         }
@@ -110,6 +125,7 @@ static void complete(void *context, struct rpc_call *call)
         op->inode = q->fileid;
         op->holder = q->clientname;
         op->last = serve_record_block(q->last, &m->block_a);
+        fill_attributes(op, q->bdfsattributes);
         if (writing && wants_copies(nn, &w, q->last)) {
                 m->extra = malloc(sizeof(uint64_t));
                 if (m->extra != NULL)

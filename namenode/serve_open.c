@@ -109,9 +109,16 @@ static Hadoop__HdfsFileStatusProto *own_status(struct namenode *nn, struct rpc_c
 static void create_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
 {
         Hadoop__CreateResponseProto r = HADOOP__CREATE_RESPONSE_PROTO__INIT;
+        const Hadoop__CreateRequestProto *q = (const void *)call->request;
         struct describe d = {0};
 
         r.fs = own_status(m->nn, call, &d, result->inode);
+        if (r.fs != NULL && q->bdfsfirstblock) {
+                r.has_bdfssuperuser = true;
+                r.bdfssuperuser = m->caller.superuser;
+                if (result->block != NULL) /* without it the client asks again: addBlock */
+                        r.bdfsblock = serve_new_block(m->nn, call, &d, result);
+        }
         if (r.fs != NULL)
                 rpc_call_reply(call, &r.base);
         describe_fini(&d);
@@ -168,6 +175,10 @@ static void create(void *context, struct rpc_call *call)
         op->block_size = q->blocksize;
         op->hadoop_lease = call->listener == RPC_HADOOP;
         op->has_keep_sticky = op->keep_sticky = true;
+        if (q->bdfsfirstblock) {
+                op->targets = m->nodes;
+                op->n_targets = serve_place_first(nn, call, q->replication, q->blocksize, m->nodes);
+        }
         if (!op->overwrite && serve_take_over(nn, call, q->src)) {
                 op->has_take_over = 1;
                 op->take_over = 1;
@@ -182,9 +193,34 @@ static void append_done(struct mutation *m, struct rpc_call *call, const Bdfs__O
         struct describe d = {0};
 
         r.stat = own_status(m->nn, call, &d, result->inode);
+        if (r.stat != NULL && result->block != NULL)
+                r.bdfsblock = serve_new_block(m->nn, call, &d, result);
         if (r.stat != NULL)
                 rpc_call_reply(call, &r.base);
         describe_fini(&d);
+}
+
+/* Datanodes for the next block of a file that is there, by its own numbers. */
+static size_t place_next(struct namenode *nn, struct rpc_call *call, const char *src,
+                         uint32_t ret[PIPELINE_NODES_MAX])
+{
+        struct ns_status s;
+        struct serve_caller who;
+        struct store_txn *t = NULL;
+        struct bdfs_err err;
+        struct path path;
+        struct buf room;
+        bool found = false;
+
+        buf_init(&room, 0);
+        serve_caller(nn, call, &who);
+        if (path_check(src, strlen(src), PATH_READ, false, &room, &path, NULL, &err) != BDFS_OK ||
+            store_begin_read(nn->store, &t, &err) != BDFS_OK ||
+            ns_stat(t, &who.ns, &path, 0, &s, &found, &err) != BDFS_OK)
+                found = false; /* append says why */
+        store_abort(t);
+        buf_fini(&room);
+        return found ? serve_place_first(nn, call, s.replication, s.block_size, ret) : 0;
 }
 
 static void append(void *context, struct rpc_call *call)
@@ -207,6 +243,10 @@ static void append(void *context, struct rpc_call *call)
                 return;
         op->holder = q->clientname;
         op->hadoop_lease = call->listener == RPC_HADOOP;
+        if (q->bdfsfirstblock) {
+                op->targets = m->nodes;
+                op->n_targets = place_next(nn, call, q->src, m->nodes);
+        }
         if (serve_take_over(nn, call, q->src)) {
                 op->has_take_over = 1;
                 op->take_over = 1;

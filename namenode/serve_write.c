@@ -100,10 +100,9 @@ static Hadoop__LocatedBlockProto *located_result(struct mutation *m, struct desc
         return describe_located(d, m->nn, &what, m->call->caller->user, m->call->listener);
 }
 
-static void add_block_done(struct mutation *m, struct rpc_call *call,
-                           const Bdfs__OpResult *result)
+Hadoop__LocatedBlockProto *serve_new_block(struct namenode *nn, struct rpc_call *call,
+                                           struct describe *d, const Bdfs__OpResult *result)
 {
-        Hadoop__AddBlockResponseProto r = HADOOP__ADD_BLOCK_RESPONSE_PROTO__INIT;
         struct describe_block what = {
                 .block = result->block->id,
                 .stamp = result->block->stamp,
@@ -114,9 +113,17 @@ static void add_block_done(struct mutation *m, struct rpc_call *call,
                 .nodes = result->nodes,
                 .nodes_n = result->n_nodes,
         };
+
+        return describe_located(d, nn, &what, call->caller->user, call->listener);
+}
+
+static void add_block_done(struct mutation *m, struct rpc_call *call,
+                           const Bdfs__OpResult *result)
+{
+        Hadoop__AddBlockResponseProto r = HADOOP__ADD_BLOCK_RESPONSE_PROTO__INIT;
         struct describe d = {0};
 
-        r.block = describe_located(&d, m->nn, &what, call->caller->user, call->listener);
+        r.block = serve_new_block(m->nn, call, &d, result);
         if (r.block == NULL)
                 serve_no_memory(call);
         else
@@ -141,6 +148,20 @@ static enum bdfs_status place_or_wait(struct namenode *nn, const struct place_re
                 os_sleep_ms(SPACE_POLL_MS);
         }
         return rc;
+}
+
+size_t serve_place_first(struct namenode *nn, const struct rpc_call *call, uint32_t replication,
+                         uint64_t block_size, uint32_t ret[PIPELINE_NODES_MAX])
+{
+        const struct place_request want = {
+                .wanted = replication > PIPELINE_NODES_MAX ? PIPELINE_NODES_MAX : replication,
+                .writer_host = call->peer.host,
+                .bytes = block_size,
+        };
+        struct bdfs_err why;
+        size_t n = 0;
+
+        return blocks_place(nn->blocks, &want, ret, &n, &why) == BDFS_OK ? n : 0;
 }
 
 /* Pick datanodes for a new block of the file. False: the call is answered with HDFS's words. */

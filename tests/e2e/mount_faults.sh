@@ -142,6 +142,7 @@ mount_up --timeout 5
 
 # killed: programs get errors, the mount can be ended and made again
 exec 3>"$m/synced"; python 'f = os.open("synced", os.O_WRONLY); os.write(f, b"synced\n"); os.fsync(f)
+lost = os.open("lost", os.O_CREAT | os.O_WRONLY)
 os.kill('"$(daemons)"', 9)'
 bounded 5 ls "$m"
 bounded 5 cat "$m/a"
@@ -153,6 +154,10 @@ mountpoint -q "$m" && fail "a dead mount stays"
 mount_up --timeout 5
 [ "$(cat "$m/synced")" = synced ] || fail "synced bytes of a dead daemon"
 same "$work/a" "$m/a"
+# a file that was made and not closed: its first block was never begun, and goes with the lease
+printf more >"$work/more"
+within 100 "$bdfs" append "$work/more" /lost
+[ "$("$bdfs" cat /lost)" = more ] || fail "a file whose maker died"
 
 # a mount namespace that was made meanwhile has the mount too: umount waits for its end
 unshare -m sleep 3 &

@@ -334,6 +334,142 @@ static void an_abandoned_block_is_freed_at_once(void **state)
         assert_int_equal(store_count(kit.t, TABLE_FREED), 1);
 }
 
+/* ---- a file in two records ------------------------------------------------------------------ */
+
+static enum bdfs_status create_with_block(const struct as *who, const char *path, size_t targets)
+{
+        uint32_t nodes[PIPELINE_NODES_MAX + 1] = {1, 2, 3};
+
+        return APPLY(who, CREATE, create, CreateOp, CREATE_OP, op_.path = bytes_of(path);
+                     op_.holder = (char *)"h"; op_.mode = 0600; op_.replication = 2;
+                     op_.block_size = 1024; op_.create = true; op_.n_targets = targets;
+                     op_.targets = nodes);
+}
+
+static enum bdfs_status append_with_block(const struct as *who, const char *path)
+{
+        uint32_t nodes[] = {3, 1};
+
+        return APPLY(who, APPEND, append, AppendOp, APPEND_OP, op_.path = bytes_of(path);
+                     op_.holder = (char *)"h"; op_.n_targets = 2; op_.targets = nodes);
+}
+
+static void a_create_brings_the_first_block(void **state)
+{
+        struct at_block first;
+        struct ns_status s;
+
+        (void)state;
+        OK(create_with_block(&ALICE, "/o/two", 2));
+        first = got(300);
+        assert_int_equal(kit.result->offset, 0);
+        assert_int_equal(kit.result->n_nodes, 2);
+        kit_check();
+        /* who did not hear it asks again */
+        OK(do_add_block(&ALICE, "/o/two", 0, "h", (struct at_block){0}));
+        assert_false(kit.changed);
+        assert_int_equal(got(0).id, first.id);
+        ANSWERS(do_complete(&ALICE, "/o/two", 0, "h", first), true);
+        assert_true(stat_of("/o/two", &s));
+        assert_int_equal(s.length, 300);
+        kit_check();
+        OK(append_with_block(&ALICE, "/o/two"));
+        assert_int_equal(kit.result->offset, 300);
+        assert_int_not_equal(got(0).id, first.id);
+        kit_check();
+        ANSWERS(do_complete(&ALICE, "/o/two", 0, "h", got(20)), true);
+        assert_true(stat_of("/o/two", &s));
+        assert_int_equal(s.length, 320);
+        assert_int_equal(s.extents, 2);
+        REFUSED(create_with_block(&ALICE, "/o/many", PIPELINE_NODES_MAX + 1), INVALID,
+                "a block on 17 datanodes");
+        assert_false(stat_of("/o/many", &s));
+}
+
+static void a_first_block_that_was_not_begun_goes(void **state)
+{
+        struct ns_status s;
+
+        (void)state;
+        OK(create_with_block(&ALICE, "/o/empty", 2));
+        ANSWERS(do_complete(&ALICE, "/o/empty", 0, "h", got(0)), true);
+        assert_int_equal(freed(), 1);
+        ANSWERS(do_complete(&ALICE, "/o/empty", 0, "h", (struct at_block){4711, 1, 0}), true);
+        assert_false(kit.changed); /* twice */
+        assert_true(stat_of("/o/empty", &s));
+        assert_int_equal(s.length + s.extents, 0);
+        assert_false(s.open);
+        make_file(&ALICE, "/o/more", 10, (struct creation){0});
+        OK(append_with_block(&ALICE, "/o/more"));
+        ANSWERS(do_complete(&ALICE, "/o/more", 0, "h", got(0)), true);
+        assert_true(stat_of("/o/more", &s));
+        assert_int_equal(s.length, 10);
+        assert_int_equal(s.extents, 1);
+}
+
+static enum bdfs_status complete_as(const struct as *who, const char *path, struct at_block last,
+                                    const char *owner)
+{
+        Bdfs__RecordBlock b;
+
+        return APPLY(who, COMPLETE, complete, CompleteOp, COMPLETE_OP, op_.path = bytes_of(path);
+                     op_.holder = (char *)"h"; op_.last = record_of(last, &b); op_.has_mode = 1;
+                     op_.mode = 0644; op_.owner = (char *)(uintptr_t)owner; op_.has_mtime = 1;
+                     op_.mtime = 1000; op_.has_atime = 1; op_.atime = 2000);
+}
+
+static void attributes_come_with_the_end(void **state)
+{
+        struct at_block last;
+        struct ns_status s;
+
+        (void)state;
+        OK(create_with_block(&ALICE, "/o/a", 2));
+        last = got(5);
+        kit.now += 100;
+        ANSWERS(complete_as(&ALICE, "/o/a", last, NULL), true);
+        assert_true(stat_of("/o/a", &s));
+        assert_int_equal(s.mode, 0644);
+        assert_int_equal(s.mtime, 1000);
+        assert_int_equal(s.atime, 2000);
+        assert_string_equal(s.owner, "alice");
+        OK(do_chmod(&ALICE, "/o/a", 0600));
+        ANSWERS(complete_as(&ALICE, "/o/a", last, NULL), true); /* late: nothing is done again */
+        assert_false(kit.changed);
+        assert_true(stat_of("/o/a", &s));
+        assert_int_equal(s.mode, 0600);
+
+        OK(create_with_block(&ROOT, "/o/given", 2));
+        ANSWERS(complete_as(&ROOT, "/o/given", got(5), "bob"), true);
+        assert_true(stat_of("/o/given", &s));
+        assert_string_equal(s.owner, "bob");
+        kit_check();
+}
+
+/* The bytes are acknowledged whatever happened to the file's owner. */
+static void attributes_of_anothers_file_are_left(void **state)
+{
+        struct at_block last;
+        struct ns_status s;
+
+        (void)state;
+        OK(create_with_block(&ALICE, "/o/gone", 2));
+        last = got(5);
+        OK(do_chown(&ROOT, "/o/gone", "bob", ""));
+        OK(do_chmod(&ROOT, "/o/gone", 0622));
+        kit.now += 100;
+        ANSWERS(complete_as(&ALICE, "/o/gone", last, NULL), true);
+        assert_true(stat_of("/o/gone", &s));
+        assert_int_equal(s.mode, 0622);
+        assert_int_equal(s.mtime, kit.now);
+        assert_int_equal(s.length, 5);
+        OK(create_with_block(&ALICE, "/o/mine", 2));
+        ANSWERS(complete_as(&ALICE, "/o/mine", got(5), "bob"), true); /* may not be given away */
+        assert_true(stat_of("/o/mine", &s));
+        assert_string_equal(s.owner, "alice");
+        assert_int_equal(s.mode, 0600);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_o, teardown)
@@ -349,6 +485,10 @@ int main(void)
                 TEST(set_replication_reaches_every_block),
                 TEST(a_block_that_two_files_share_wants_the_most_copies),
                 TEST(a_map_of_a_test_tool_is_checked),
+                TEST(a_create_brings_the_first_block),
+                TEST(a_first_block_that_was_not_begun_goes),
+                TEST(attributes_come_with_the_end),
+                TEST(attributes_of_anothers_file_are_left),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,13 @@
 #define bdfs_hsync pretend_hsync
 #define bdfs_hflush pretend_hflush
 #define bdfs_close pretend_close
+#define bdfs_close_as pretend_close_as
+#define bdfs_is_hadoop pretend_is_hadoop
+#define bdfs_file_stat pretend_file_stat
+#define bdfs_file_by_superuser pretend_file_by_superuser
+#define bdfs_chmod pretend_chmod
+#define bdfs_lchown pretend_lchown
+#define bdfs_posix_times pretend_posix_times
 #define bdfs_abandon pretend_abandon
 #define bdfs_lstat pretend_lstat
 #define bdfs_stat_fini pretend_stat_fini
@@ -39,6 +46,11 @@ static struct {
         unsigned appends, closes, hsyncs, hflushes, recoveries, busy, writing;
         enum bdfs_status fail_write, fail_sync, fail_close, fail_append;
         int refs;
+        bool hadoop, superuser;
+        unsigned asked;             /* calls that change attributes */
+        uint32_t mode;              /* of the file that was made */
+        struct bdfs_attributes with; /* of the last close; its names below */
+        char owner[64], group[64];
 } world;
 
 static enum bdfs_status fails_with(enum bdfs_status status, struct bdfs_err *err)
@@ -106,6 +118,57 @@ static enum bdfs_status pretend_close(struct bdfs_file *f, struct bdfs_err *err)
         return fails_with(world.fail_close, err);
 }
 
+static enum bdfs_status pretend_close_as(struct bdfs_file *f, const struct bdfs_attributes *with,
+                                         struct bdfs_err *err)
+{
+        world.with = *with;
+        (void)snprintf(world.owner, sizeof(world.owner), "%s", with->owner ? with->owner : "");
+        (void)snprintf(world.group, sizeof(world.group), "%s", with->group ? with->group : "");
+        return pretend_close(f, err);
+}
+
+static bool pretend_is_hadoop(const struct bdfs *fs)
+{
+        (void)fs;
+        return world.hadoop;
+}
+
+static void pretend_file_stat(const struct bdfs_file *f, struct bdfs_stat *ret)
+{
+        (void)f;
+        *ret = (struct bdfs_stat){.mode = world.mode, .owner = "alice", .group = "staff"};
+}
+
+static bool pretend_file_by_superuser(const struct bdfs_file *f)
+{
+        (void)f;
+        return world.superuser;
+}
+
+static enum bdfs_status pretend_chmod(struct bdfs *fs, const char *path, uint32_t mode,
+                                      struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)mode;
+        world.asked++;
+        return fails_with(world.fail_sync, err);
+}
+
+static enum bdfs_status pretend_lchown(struct bdfs *fs, const char *path, const char *owner,
+                                       const char *group, struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)owner, (void)group;
+        world.asked++;
+        return fails_with(world.fail_sync, err);
+}
+
+static enum bdfs_status pretend_posix_times(struct bdfs *fs, const char *path,
+                                            const struct bdfs_times *times, struct bdfs_err *err)
+{
+        (void)fs, (void)path, (void)times;
+        world.asked++;
+        return fails_with(world.fail_sync, err);
+}
+
 static void pretend_abandon(struct bdfs_file *f)
 {
         if (f != NULL)
@@ -169,6 +232,7 @@ void conns_put(struct conns *c, struct conn *conn)
         world.refs -= conn != NULL;
 }
 
+#include "fuse/kept.c"
 #include "fuse/node_write.c"
 #include "fuse/nodes.c"
 
@@ -403,6 +467,117 @@ static void a_failure_is_given_up_once(void **state)
         assert_int_equal(nodes_close(table, other, true, false, &err), BDFS_OK);
 }
 
+static struct node *made(struct node *n, uint32_t mode)
+{
+        struct bdfs_err err;
+
+        world.open = true;
+        world.mode = mode;
+        world.file.length = 0;
+        assert_int_equal(node_adopt(n, &connection, &world.file, &err), BDFS_OK);
+        return n;
+}
+
+static void attributes_of_a_new_file_go_with_its_end(void **state)
+{
+        const struct bdfs_times times = {.mtime_ms = 1000, .atime_ms = 2000};
+        struct bdfs_stat st = {.inode = INODE, .mode = 0600, .owner = "alice", .group = "staff"};
+        struct bdfs_err err;
+        struct node *n;
+
+        world.superuser = true;
+        n = made(*state, 0600);
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_true(kept_owner(&n->kept, &connection, "bob", "users"));
+        assert_true(kept_mode(&n->kept, &connection, 0644));
+        assert_true(kept_times(&n->kept, &connection, &times));
+        nodes_tell_kept(table, &st);
+        assert_int_equal(st.mode, 0644);
+        assert_int_equal(st.mtime_ms, 1000);
+        assert_int_equal(st.atime_ms, 2000);
+        assert_string_equal(st.owner, "bob");
+        assert_string_equal(st.group, "users");
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_int_equal(world.asked, 0);
+        assert_true(world.with.has_mode);
+        assert_int_equal(world.with.mode, 0644);
+        assert_int_equal(world.with.mtime_ms, 1000);
+        assert_int_equal(world.with.atime_ms, 2000);
+        assert_string_equal(world.owner, "bob");
+        assert_string_equal(world.group, "users");
+        st.mode = 0600;
+        nodes_tell_kept(table, &st); /* the namenode knows it now */
+        assert_int_equal(st.mode, 0600);
+        assert_false(kept_mode(&n->kept, &connection, 0644));
+}
+
+static void what_takes_a_right_away_is_not_kept(void **state)
+{
+        struct node *n = made(*state, 0640);
+        struct conn other = {0};
+
+        assert_false(kept_mode(&n->kept, &connection, 0600));
+        assert_false(kept_mode(&n->kept, &other, 0644));
+        assert_true(kept_mode(&n->kept, &connection, 0644));
+        assert_false(kept_mode(&n->kept, &connection, 0640)); /* not even one that was kept */
+        assert_true(kept_owner(&n->kept, &connection, "alice", NULL)); /* as it is */
+        assert_false(kept_owner(&n->kept, &connection, "bob", NULL));  /* no superuser */
+        assert_false(kept_owner(&n->kept, &connection, NULL, "users"));
+}
+
+static void a_group_loses_nothing_by_what_is_kept(void **state)
+{
+        struct node *n;
+
+        world.superuser = true;
+        n = made(*state, 0640);
+        assert_false(kept_owner(&n->kept, &connection, "bob", "users"));
+}
+
+static void a_write_sets_the_time_again(void **state)
+{
+        const struct bdfs_times times = {.mtime_ms = 1000, .atime_ms = -1};
+        struct bdfs_stat st = {.inode = INODE};
+        struct node *n = made(*state, 0600);
+        struct bdfs_err err;
+
+        assert_true(kept_times(&n->kept, &connection, &times));
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        nodes_tell_kept(table, &st);
+        assert_true(os_wall_ms() - st.mtime_ms < 60000); /* it moves while bytes are written */
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_int_equal(world.with.mtime_ms, 0); /* nothing was sent */
+        assert_int_equal(put(n, 10, 10), BDFS_OK);
+        assert_false(kept_times(&n->kept, &connection, &times)); /* of a file that was there */
+}
+
+static void a_sync_settles_what_is_kept(void **state)
+{
+        const struct bdfs_times times = {.mtime_ms = 1000, .atime_ms = -1};
+        struct node *n = made(*state, 0600);
+        struct bdfs_err err;
+
+        assert_int_equal(put(n, 0, 10), BDFS_OK);
+        assert_true(kept_mode(&n->kept, &connection, 0644));
+        assert_true(kept_times(&n->kept, &connection, &times));
+        assert_int_equal(node_sync(n, &err), BDFS_OK);
+        assert_int_equal(world.asked, 2);
+        assert_int_equal(node_settle(n, &err), BDFS_OK);
+        assert_int_equal(world.asked, 3); /* the time, which the end would set anew */
+        assert_int_equal(node_finish(n, &err), BDFS_OK);
+        assert_false(world.with.has_mode);
+        assert_int_equal(world.with.mtime_ms, 1000);
+}
+
+static void a_hadoop_server_is_asked_at_once(void **state)
+{
+        struct node *n;
+
+        world.hadoop = true;
+        n = made(*state, 0600);
+        assert_false(kept_mode(&n->kept, &connection, 0644));
+}
+
 static void handles_are_counted(void **state)
 {
         struct node *n = *state, *reader = nodes_open(table, INODE, false), *found;
@@ -457,6 +632,12 @@ int main(void)
                 TEST(a_created_file_has_its_pipeline),
                 TEST(a_file_that_others_write_already_is_not_adopted),
                 TEST(a_failure_is_given_up_once),
+                TEST(attributes_of_a_new_file_go_with_its_end),
+                TEST(what_takes_a_right_away_is_not_kept),
+                TEST(a_group_loses_nothing_by_what_is_kept),
+                TEST(a_write_sets_the_time_again),
+                TEST(a_sync_settles_what_is_kept),
+                TEST(a_hadoop_server_is_asked_at_once),
                 TEST(handles_are_counted),
                 TEST(a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away),
         };

@@ -89,7 +89,7 @@ static void snapshots_are_refused_as_of_what_cannot_have_them(void **state)
         not_allowed(no_snapshot(&ALICE, "/o/f"), BDFS_NOT_DIRECTORY,
                     "`/o/f': Is not a directory\n");
         assert_string_equal(kit.err.java_class, EXCEPTION_PATH_NOT_DIRECTORY);
-        not_allowed(no_snapshot(&BOB, "/o/d"), BDFS_PERMISSION,
+        not_allowed(no_snapshot(&BOB, "/o/d"), BDFS_NOT_OWNER,
                     "Permission denied. user=bob is not the owner of inode=/o/d");
 }
 
