@@ -159,6 +159,7 @@ enum bdfs_status bdfs_summary(struct bdfs *fs, const char *path, struct bdfs_sum
 
 struct bdfs_space {
         uint64_t capacity, used, remaining, under_replicated, corrupt, missing;
+        uint64_t inodes;       /* files, directories and links; 0: not known (Apache HDFS) */
 };
 enum bdfs_status bdfs_space(struct bdfs *fs, struct bdfs_space *ret, struct bdfs_err *err)
         BDFS_MUST_CHECK;

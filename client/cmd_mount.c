@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define UMOUNT_WAIT_MS 40000 /* a daemon's last operations may take their time-out */
 #define DAEMONS_MAX 16
+#define SAID_BYTES 400
 
 /* ---- which mounts there are ------------------------------------------------------------------ */
 
@@ -247,27 +249,57 @@ static enum bdfs_status wait_for_end(char pids[DAEMONS_MAX][16], size_t n, const
         return BDFS_OK;
 }
 
-static enum bdfs_status by_fusermount(const char *path, bool lazy, struct bdfs_err *err)
+/* fusermount3 runs; what it says goes to @said, one line. Its exit status; -1: it did not run. */
+static int run_fusermount(const char *path, bool lazy, char said[SAID_BYTES])
 {
-        pid_t child = fork();
-        int status;
+        int ends[2], status = -1;
+        size_t n = 0;
+        ssize_t got;
+        pid_t child;
 
-        if (child < 0)
-                return bdfs_fail_errno(err, errno, "fork");
+        said[0] = '\0';
+        if (pipe2(ends, O_CLOEXEC) != 0)
+                return -1;
+        child = fork();
         if (child == 0) {
-                (void)execlp("fusermount3", "fusermount3", "-q", lazy ? "-uz" : "-u", "--", path,
+                (void)dup2(ends[1], STDERR_FILENO);
+                (void)execlp("fusermount3", "fusermount3", lazy ? "-uz" : "-u", "--", path,
                              (char *)NULL);
                 _exit(127);
         }
-        while (waitpid(child, &status, 0) < 0) {
-                if (errno != EINTR)
-                        return bdfs_fail_errno(err, errno, "wait for fusermount3");
+        (void)close(ends[1]);
+        while (n < SAID_BYTES - 1) {
+                got = read(ends[0], said + n, SAID_BYTES - 1 - n);
+                if (got == 0 || (got < 0 && errno != EINTR))
+                        break;
+                n += got < 0 ? 0 : (size_t)got;
         }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        said[n] = '\0';
+        said[strcspn(said, "\n")] = '\0';
+        (void)close(ends[0]);
+        while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+                ;
+        return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Its own words are the reason; only what can be done about them is ours to say. */
+static enum bdfs_status by_fusermount(const char *path, bool lazy, struct bdfs_err *err)
+{
+        char said[SAID_BYTES];
+        int status = run_fusermount(path, lazy, said);
+
+        if (status == 0)
                 return BDFS_OK;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        if (status == 127)
                 return bdfs_fail(err, BDFS_FAILED, "fusermount3 is not installed (package fuse3)");
-        return bdfs_fail(err, BDFS_UNAVAILABLE, "`%s': in use, or another user's mount", path);
+        if (strstr(said, "busy") != NULL)
+                return bdfs_fail(err, BDFS_UNAVAILABLE, "`%s': files are open there (%s)", path,
+                                 said);
+        if (access("/etc/mtab", F_OK) != 0)
+                return bdfs_fail(err, BDFS_FAILED, "`%s': %s: it needs /etc/mtab, which is missing "
+                                 "here (as root: ln -s ../proc/self/mounts /etc/mtab)", path, said);
+        return bdfs_fail(err, BDFS_FAILED, "`%s': %s", path,
+                         said[0] == '\0' ? "fusermount3 failed and did not say why" : said);
 }
 
 static enum bdfs_status unmount(const char *path, bool lazy, struct bdfs_err *err)

@@ -469,6 +469,7 @@ enum bdfs_status bdfs_space(struct bdfs *fs, struct bdfs_space *ret, struct bdfs
                 .under_replicated = s->under_replicated,
                 .corrupt = s->corrupt_blocks,
                 .missing = s->missing_blocks,
+                .inodes = s->bdfsinodes,
         };
         message_free(m);
         return BDFS_OK;

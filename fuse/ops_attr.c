@@ -205,25 +205,39 @@ void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
         call_end(&c);
 }
 
+/* In bytes that files may have, each of which takes @copies on the disks. Inodes have no limit of
+ * their own: each needs at least a block's space to be worth one. */
+static void fill_statfs(const struct bdfs_space *space, uint32_t copies, struct statvfs *ret)
+{
+        uint64_t unit = (uint64_t)STATFS_BLOCK_BYTES * (copies == 0 ? 1 : copies);
+
+        *ret = (struct statvfs){
+                .f_bsize = STATFS_BLOCK_BYTES,
+                .f_frsize = STATFS_BLOCK_BYTES,
+                .f_blocks = space->capacity / unit,
+                .f_bfree = space->remaining / unit,
+                .f_bavail = space->remaining / unit,
+                .f_files = space->inodes + space->remaining / unit,
+                .f_ffree = space->remaining / unit,
+                .f_favail = space->remaining / unit,
+                .f_namemax = NAME_BYTES_MAX,
+        };
+}
+
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+        struct bdfs_defaults defaults;
         struct bdfs_space space;
+        struct statvfs s;
         struct call c;
 
         if (!call_begin(&c, req, "statfs", ino == 0 ? FUSE_ROOT_ID : ino, NULL))
                 return;
-        if (bdfs_space(c.fs, &space, &c.err) != BDFS_OK) {
+        if (bdfs_space(c.fs, &space, &c.err) != BDFS_OK ||
+            bdfs_defaults(c.fs, &defaults, &c.err) != BDFS_OK) {
                 call_fail(&c);
         } else {
-                struct statvfs s = {
-                        .f_bsize = STATFS_BLOCK_BYTES,
-                        .f_frsize = STATFS_BLOCK_BYTES,
-                        .f_blocks = space.capacity / STATFS_BLOCK_BYTES,
-                        .f_bfree = space.remaining / STATFS_BLOCK_BYTES,
-                        .f_bavail = space.remaining / STATFS_BLOCK_BYTES,
-                        .f_namemax = NAME_BYTES_MAX,
-                };
-
+                fill_statfs(&space, defaults.replication, &s);
                 (void)fuse_reply_statfs(req, &s);
         }
         call_end(&c);

@@ -31,6 +31,23 @@ static void get_server_defaults(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
+/* False: not known, the tables cannot be read now. */
+static bool count_inodes(struct namenode *nn, uint64_t *ret)
+{
+        struct ns_stats stats;
+        struct store_txn *t;
+        struct bdfs_err err;
+        bool known;
+
+        if (store_begin_read(nn->store, &t, &err) != BDFS_OK)
+                return false;
+        known = ns_stats(t, &stats, &err) == BDFS_OK;
+        store_abort(t);
+        if (known)
+                *ret = stats.inodes;
+        return known;
+}
+
 static void get_fs_stats(void *context, struct rpc_call *call)
 {
         struct namenode *nn = context;
@@ -49,6 +66,7 @@ static void get_fs_stats(void *context, struct rpc_call *call)
         r.has_blocks_in_future = 1;
         r.has_pending_deletion_blocks = 1;
         r.pending_deletion_blocks = s.pending_deletion;
+        r.has_bdfsinodes = call->listener != RPC_HADOOP && count_inodes(nn, &r.bdfsinodes);
         rpc_call_reply(call, &r.base);
 }
 

@@ -223,6 +223,48 @@ rm -r many || fail "rm -r of many files"
 sync -d t && sync . || fail "fsync of a file and of a directory"
 [ "$(stat -f -c '%b %S' . | awk '{print ($1 * $2 > 1e9)}')" = 1 ] || fail statfs
 [ "$(stat -f -c '%l' .)" -eq 255 ] || fail "longest name"
+# in bytes that a file may have, three of which it takes on the disks; another file is one more
+raw=$("$bdfs" df --json / | jq '[.. | .capacity? // empty | tonumber] | first')
+here=$(stat -f -c '%b %S' . | awk '{ printf "%.0f", $1 * $2 }')
+awk -v a="$raw" -v b="$here" 'BEGIN { exit !(a / 3 * 0.99 < b && b < a / 3 * 1.01) }' ||
+        fail "df says $here of $raw bytes on three disks"
+inodes() { stat -f -c '%c %d' . | awk '{ print $1 - $2 }'; }
+before=$(inodes); mkdir inode && touch inode/{1..9}
+[ "$(inodes)" -eq $((before + 10)) ] || fail "$(inodes) inodes after $before and ten more"
+rm -r inode
+# a place in a directory stays behind the same name, whatever is removed before it
+mkdir places && (cd places && seq -f 'f%04g' 2500 | xargs touch) || fail "many files"
+python "
+import ctypes
+c = ctypes.CDLL(None); p = ctypes.c_void_p
+class entry(ctypes.Structure):
+    _fields_ = [('ino', ctypes.c_ulong), ('off', ctypes.c_long), ('n', ctypes.c_ushort),
+                ('type', ctypes.c_ubyte), ('name', ctypes.c_char * 256)]
+c.opendir.restype = p; c.readdir.restype = ctypes.POINTER(entry); c.readdir.argtypes = [p]
+c.telldir.restype = ctypes.c_long; c.telldir.argtypes = [p]; c.seekdir.argtypes = [p, ctypes.c_long]
+c.rewinddir.argtypes = [p]; c.closedir.argtypes = [p]
+d = c.opendir(b'places')
+def rest():
+    names = []
+    while True:
+        e = c.readdir(d)
+        if not e: return names
+        if e.contents.name not in (b'.', b'..'): names.append(e.contents.name.decode())
+every = ['f%04d' % n for n in range(1, 2501)]
+places = {}
+for n in range(2502):
+    places[n] = c.telldir(d); c.readdir(d)
+end = c.telldir(d); assert rest() == []
+for name in every[:600]: os.unlink('places/' + name)
+c.seekdir(d, places[1502]); assert rest() == every[1500:], 'behind 1500'
+c.seekdir(d, places[702]); assert rest() == every[700:], 'behind 700'
+c.seekdir(d, places[302]); assert rest() == every[600:], 'behind 300, which is gone'
+c.seekdir(d, end); assert rest() == [], 'the end'
+open('places/f0000', 'w').close()
+c.seekdir(d, places[2302]); assert rest() == every[2300:], 'behind 2300'
+c.rewinddir(d); assert rest() == ['f0000'] + every[600:], 'rewound'
+c.closedir(d)"
+rm -r places
 chmod 644 t; [ -w t ] && [ ! -x t ] || fail access
 cd "$work" || exit 1
 

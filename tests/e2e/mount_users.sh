@@ -168,6 +168,16 @@ as daemon sh -c "echo 5 >'$m/all/own' && cat '$m/all/own' >/dev/null" || fail "o
 denied bin ls "$m"
 ls "$m" 2>/dev/null && fail "root sees another user's mount"
 denied daemon cat "$m/mine"
+setpriv --reuid daemon --regid daemon --clear-groups sh -c "exec sleep 1000 <'$m/all/own'" & open=$!
+for i in $(seq 100); do [ "$(readlink "/proc/$open/fd/0")" = "$m/all/own" ] && break; sleep 0.1; done
+got=$(as daemon "$bdfs" umount "$m" 2>&1) && fail "unmounted with open files"
+grep -q 'files are open there (.*busy' <<<"$got" || fail "in use: $got"
+kill "$open"; wait "$open" 2>/dev/null
+cp -a /etc "$work/etc" 2>/dev/null; rm -f "$work/etc/mtab"
+mount --bind "$work/etc" /etc || exit 1 # as in a bare Debian tree
+got=$(as daemon "$bdfs" umount "$m" 2>&1) && fail "unmounted without /etc/mtab"
+grep -q 'fusermount3: .*mtab.*ln -s' <<<"$got" || fail "without /etc/mtab: $got"
+umount /etc
 as daemon "$bdfs" umount "$m" || fail "umount of one's own"
 ! grep -q " $m " /proc/mounts || fail "still mounted"
 END
