@@ -393,7 +393,7 @@ static void a_first_block_that_was_not_begun_goes(void **state)
         (void)state;
         OK(create_with_block(&ALICE, "/o/empty", 2));
         ANSWERS(do_complete(&ALICE, "/o/empty", 0, "h", got(0)), true);
-        assert_int_equal(freed(), 1);
+        assert_int_equal(unreferenced(), 1);
         ANSWERS(do_complete(&ALICE, "/o/empty", 0, "h", (struct at_block){4711, 1, 0}), true);
         assert_false(kit.changed); /* twice */
         assert_true(stat_of("/o/empty", &s));
