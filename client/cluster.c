@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/cluster_conf.h"
+#include "client/cluster_dir.h"
 #include "client/cluster_ports.h"
 #include "client/cluster_process.h"
 #include "common/cleanup.h"
@@ -122,27 +123,25 @@ static enum bdfs_status make_dirs(const struct cluster_process *all, size_t n, s
 
         for (size_t i = 0; i < n; i++) {
                 (void)snprintf(data, sizeof(data), "%s/data", all[i].dir);
-                if ((mkdir(all[i].dir, 0755) != 0 && errno != EEXIST) ||
-                    (mkdir(data, 0700) != 0 && errno != EEXIST))
-                        return bdfs_fail_errno(err, errno, "cannot make %s", data);
+                if (cluster_dir_make(all[i].dir, 0755, err) != BDFS_OK ||
+                    cluster_dir_make(data, 0700, err) != BDFS_OK)
+                        return err->status;
         }
         return BDFS_OK;
 }
 
-/* DIR, absolute and locked against a second `up` or `down`. */
+/* DIR, absolute, the caller's alone, and locked against a second `up` or `down`. */
 static enum bdfs_status enter(const char *dir, bool make, char ret[PATH_MAX], int *ret_lock,
                               struct bdfs_err *err)
 {
         char path[PATH_MAX + 8];
 
-        if (make && mkdir(dir, 0755) != 0 && errno != EEXIST)
-                return bdfs_fail_errno(err, errno, "cannot make %s", dir);
-        if (realpath(dir, ret) == NULL)
-                return bdfs_fail_errno(err, errno, "%s", dir);
+        if (cluster_dir_find(dir, make, ret, err) != BDFS_OK ||
+            cluster_dir_trust(ret, err) != BDFS_OK)
+                return err->status;
         (void)snprintf(path, sizeof(path), "%s/lock", ret);
-        *ret_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (*ret_lock < 0)
-                return bdfs_fail_errno(err, errno, "cannot open %s", path);
+        if (cluster_file_open(path, O_RDWR | O_CREAT, geteuid(), ret_lock, err) != BDFS_OK)
+                return err->status;
         if (flock(*ret_lock, LOCK_EX | LOCK_NB) != 0) {
                 (void)close(*ret_lock);
                 *ret_lock = -1;
@@ -156,18 +155,12 @@ static void stop_all(const struct cluster_process *all, size_t n)
         int64_t deadline = os_mono_ms() + CLUSTER_STOP_MS;
 
         for (size_t i = n; i > 0; i--) {
-                pid_t pid = cluster_process_pid(&all[i - 1]);
-
-                if (pid != 0)
-                        (void)kill(pid, SIGTERM); /* it may just have ended */
+                (void)cluster_process_signal(&all[i - 1], SIGTERM); /* it may have ended */
         }
         for (size_t i = 0; i < n; i++) {
-                pid_t pid;
-
-                while ((pid = cluster_process_pid(&all[i])) != 0 && os_mono_ms() < deadline)
+                while (cluster_process_pid(&all[i]) != 0 && os_mono_ms() < deadline)
                         os_sleep_ms(10);
-                if (pid != 0)
-                        (void)kill(pid, SIGKILL);
+                (void)cluster_process_signal(&all[i], SIGKILL); /* it has ended, mostly */
         }
 }
 
@@ -271,9 +264,8 @@ enum bdfs_status cluster_print(const char *dir, bool json, FILE *to, struct bdfs
         json_t *j, *list;
         size_t n, up = 0;
 
-        if (realpath(dir, full) == NULL)
-                return bdfs_fail_errno(err, errno, "%s", dir);
-        if (cluster_settings_load(full, &s, err) != BDFS_OK)
+        if (cluster_dir_find(dir, false, full, err) != BDFS_OK ||
+            cluster_settings_load(full, &s, err) != BDFS_OK)
                 return err->status;
         n = cluster_processes(full, &s, all);
         list = json_array();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/cluster_dir.h"
 #include "common/cleanup.h"
 #include "common/os.h"
 #include "net/cluster_secret.h"
@@ -90,12 +91,13 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
                                   const struct cluster_process *p, struct bdfs_err *err)
 {
         char path[PATH_MAX + 8];
+        struct cluster_file file;
         FILE *f;
 
         (void)snprintf(path, sizeof(path), "%s/conf", p->dir);
-        f = fopen(path, "we");
-        if (f == NULL)
-                return bdfs_fail_errno(err, errno, "cannot write %s", path);
+        if (cluster_file_begin(&file, path, 0600, err) != BDFS_OK)
+                return err->status;
+        f = file.to;
         (void)fprintf(f, "# made by `bdfs cluster up`; made again at each start\n");
         if (strcmp(p->role, "agent") != 0)
                 (void)fprintf(f, "secret = %s/secret\n", dir);
@@ -105,9 +107,7 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
                 write_datanode(f, s, p);
         else
                 write_agent(f, dir, s, p);
-        if (fclose(f) != 0)
-                return bdfs_fail_errno(err, errno, "cannot write %s", path);
-        return BDFS_OK;
+        return cluster_file_finish(&file, err);
 }
 
 /* The cluster's secret, which is made once: also for a cluster of a version that had none. It has
@@ -139,7 +139,7 @@ enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settin
         struct cluster_process all[CLUSTER_PROCESSES_MAX];
         size_t n = cluster_processes(dir, s, all);
         char path[PATH_MAX + 16];
-        FILE *f;
+        struct cluster_file file;
 
         if (make_secret(dir, err) != BDFS_OK)
                 return err->status;
@@ -148,12 +148,9 @@ enum bdfs_status cluster_write_conf(const char *dir, const struct cluster_settin
                         return err->status;
         }
         (void)snprintf(path, sizeof(path), "%s/client.conf", dir);
-        f = fopen(path, "we");
-        if (f == NULL)
-                return bdfs_fail_errno(err, errno, "cannot write %s", path);
-        (void)fprintf(f, "# made by `bdfs cluster up`\nname = bdfs\nnamenode = 127.0.0.1:%u\n"
+        if (cluster_file_begin(&file, path, 0644, err) != BDFS_OK)
+                return err->status;
+        (void)fprintf(file.to, "# made by `bdfs cluster up`\nname = bdfs\nnamenode = 127.0.0.1:%u\n"
                          "owner = %u\n", s->base_port, (unsigned)getuid());
-        if (fclose(f) != 0)
-                return bdfs_fail_errno(err, errno, "cannot write %s", path);
-        return BDFS_OK;
+        return cluster_file_finish(&file, err);
 }

@@ -1,11 +1,15 @@
 /* cluster.json: what a cluster in one directory is made of, fixed at its first start. */
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "client/cluster_conf.h"
+#include "client/cluster_dir.h"
 #include "client/cluster_ports.h"
+#include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/os.h"
 
@@ -48,7 +52,8 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 {
         char path[PATH_MAX];
         json_t *racks = json_array(), *j;
-        int bad;
+        struct cluster_file file;
+        bool bad;
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
@@ -61,15 +66,25 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
                       "base_port", (int)s->base_port, "any_port",
                       s->any_port, "hadoop", s->hadoop, "agents", s->agents, "racks", racks);
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
-        bad = j == NULL || json_dump_file(j, path, JSON_INDENT(2)) != 0;
+        if (cluster_file_begin(&file, path, 0644, err) != BDFS_OK) {
+                json_decref(j);
+                return err->status;
+        }
+        bad = j == NULL || json_dumpf(j, file.to, JSON_INDENT(2)) != 0;
         json_decref(j);
-        return bad ? bdfs_fail(err, BDFS_IO, "cannot write %s", path) : BDFS_OK;
+        if (bad) {
+                (void)fclose(file.to);
+                return bdfs_fail(err, BDFS_IO, "cannot write %s", path);
+        }
+        return cluster_file_finish(&file, err);
 }
 
 enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings *s,
                                        struct bdfs_err *err)
 {
         char path[PATH_MAX];
+        AUTO_CLOSE int fd = -1;
+        struct stat st;
         const char *cluster;
         json_int_t block, min_block, checkpoint, grace, version;
         int datanodes, replication, port, any = 0, hadoop, agents;
@@ -78,10 +93,14 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         bool ok;
 
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
-        if (access(path, F_OK) != 0)
-                return bdfs_fail(err, BDFS_NOT_FOUND,
-                                 "%s is not a cluster's directory (it has no cluster.json)", dir);
-        j = json_load_file(path, 0, &why);
+        if (lstat(dir, &st) != 0)
+                return bdfs_fail_errno(err, errno, "%s", dir);
+        if (cluster_file_open(path, O_RDONLY, st.st_uid, &fd, err) != BDFS_OK)
+                return err->status != BDFS_NOT_FOUND
+                               ? err->status
+                               : bdfs_fail(err, BDFS_NOT_FOUND, "%s is not a cluster's directory "
+                                           "(it has no cluster.json)", dir);
+        j = json_loadfd(fd, 0, &why);
         if (j == NULL)
                 return bdfs_fail(err, BDFS_CORRUPT, "%s line %d: %s", path, why.line, why.text);
         version = json_integer_value(json_object_get(j, "version"));
