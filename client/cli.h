@@ -43,6 +43,8 @@ struct cli {
         int first_code;            /* of the first failure; guarded by: lock */
         bool interrupted;          /* say nothing more; guarded by: lock */
         size_t json_rows;
+        int stdout_errno;          /* why what was printed could not be written; 0: it could */
+        bool pipe_ignored;         /* SIGPIPE was, when the program began */
 };
 
 struct cli_verb {
@@ -101,8 +103,10 @@ int cli_exit(struct cli *cli);
 /* What usually helps against this kind of failure; NULL: nothing general. */
 const char *cli_hint(enum bdfs_status status);
 
-/* To stdout. A reader that went away ends the program as SIGPIPE would, a full disk with exit
- * code 7. */
+/* To stdout. A reader that went away ends the program as SIGPIPE would, or, where that is ignored,
+ * with exit code 1; a full disk with exit code 7; a closed descriptor with 1. */
 void cli_print(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_write(struct cli *cli, const void *bytes, size_t n);
 void cli_flush(struct cli *cli);
+/* The last thing that main() does: @code, or what says that stdout could not be written. */
+int cli_finish(struct cli *cli, int code);

@@ -60,8 +60,13 @@ void cli_disconnect(struct cli *cli)
 
 /* ---- what went wrong ------------------------------------------------------------------------- */
 
+static const char *name_of(const struct cli *cli)
+{
+        return cli->verb == NULL ? cli->program : cli->verb->name;
+}
+
 /* One line, without bytes that a terminal would obey: names and servers' texts are not ours. */
-static void say(const char *name, const char *text)
+static void say(struct cli *cli, const char *text)
 {
         char line[BDFS_ERR_TEXT_BYTES + 8];
         size_t n = 0;
@@ -69,21 +74,17 @@ static void say(const char *name, const char *text)
         for (; text[n] != '\0' && text[n] != '\n' && n < sizeof(line) - 1; n++)
                 line[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n];
         line[n] = '\0';
-        (void)fflush(stdout);
-        (void)fprintf(stderr, "%s: %s\n", name, line);
+        if (fflush(stdout) != 0) /* said at the end, whatever else fails until then */
+                cli->stdout_errno = errno;
+        (void)fprintf(stderr, "%s: %s\n", name_of(cli), line);
 }
 
-static const char *name_of(const struct cli *cli)
-{
-        return cli->verb == NULL ? cli->program : cli->verb->name;
-}
-
-static void vsay(const struct cli *cli, const char *format, va_list ap)
+static void vsay(struct cli *cli, const char *format, va_list ap)
 {
         char text[BDFS_ERR_TEXT_BYTES];
 
         (void)vsnprintf(text, sizeof(text), format, ap);
-        say(name_of(cli), text);
+        say(cli, text);
 }
 
 int cli_usage(struct cli *cli, const char *format, ...)
@@ -148,7 +149,7 @@ void cli_error_hint(struct cli *cli, const struct bdfs_err *err, const char *hin
                 return;
         if (cli->failed++ == 0)
                 cli->first_code = bdfs_status_exit(err->status);
-        say(name_of(cli), err->text);
+        say(cli, err->text);
         if (hint != NULL)
                 (void)fprintf(stderr, "  %s\n", hint);
 }
@@ -185,14 +186,11 @@ int cli_exit(struct cli *cli)
 
 static _Noreturn void stdout_failed(struct cli *cli, int eno)
 {
-        struct bdfs_err err;
-
-        if (eno == EPIPE)
+        if (eno == EPIPE && !cli->pipe_ignored)
                 cli_interrupt_die(SIGPIPE);
         cli_interrupt_clean();
-        (void)bdfs_fail_errno(&err, eno, "standard output");
-        (void)fprintf(stderr, "%s: %s\n", name_of(cli), err.text);
-        _exit(bdfs_status_exit(err.status));
+        (void)fprintf(stderr, "%s: standard output: %s\n", name_of(cli), strerrordesc_np(eno));
+        _exit(eno == EPIPE ? 1 : bdfs_status_exit(bdfs_status_of_errno(eno)));
 }
 
 void cli_print(struct cli *cli, const char *format, ...)
@@ -217,4 +215,16 @@ void cli_flush(struct cli *cli)
 {
         if (fflush(stdout) != 0)
                 stdout_failed(cli, errno);
+        if (cli->stdout_errno != 0)
+                stdout_failed(cli, cli->stdout_errno);
+}
+
+int cli_finish(struct cli *cli, int code)
+{
+        cli_flush(cli);
+        if (ferror(stdout) != 0) /* by a print whose result nobody looked at */
+                stdout_failed(cli, EIO);
+        if (fclose(stdout) != 0)
+                stdout_failed(cli, errno);
+        return code;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -134,6 +135,8 @@ static int run_mount(struct cli *cli, int argc, char **argv)
                 list[n++] = (char *)(uintptr_t)"--timeout", list[n++] = seconds;
         for (int i = 1; i < argc; i++)
                 list[n++] = argv[i];
+        if (!cli->pipe_ignored) /* as it was: exec keeps what is ignored */
+                (void)signal(SIGPIPE, SIG_DFL);
         (void)execvp(program, list);
         (void)bdfs_fail_errno(&err, errno, "%s", program);
         free(list);

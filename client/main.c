@@ -9,6 +9,7 @@
 #include "client/cli_interrupt.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/std_fds.h"
 
 static int usage(int code)
 {
@@ -173,7 +174,7 @@ static int make_page(int argc, char **argv)
                 cli_man_verb(v, stdout);
         else
                 return usage(bdfs_status_exit(BDFS_USAGE));
-        return fflush(stdout) != 0 || ferror(stdout) != 0;
+        return 0;
 }
 
 static bool wants_page(const char *option)
@@ -182,25 +183,25 @@ static bool wants_page(const char *option)
                strcmp(option, "--completion") == 0;
 }
 
-int main(int argc, char **argv)
+static bool is_dfs(const char *word)
 {
-        struct cli cli = {.program = "bdfs", .umask = 022};
+        return strcmp(word, "dfs") == 0 || strcmp(word, "fs") == 0;
+}
+
+static int command(struct cli *cli, int argc, char **argv)
+{
         int at = 1, took;
 
-        log_open("bdfs", LOG_LEVEL_WARN);
-        (void)signal(SIGPIPE, SIG_IGN);
-        os_mutex_init(&cli.lock);
-        cli_interrupt_init(&cli);
         if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-help") == 0 ||
                          strcmp(argv[1], "help") == 0))
                 return help(argc - 2, argv + 2);
         if (argc > 1 && wants_page(argv[1]))
                 return make_page(argc, argv);
         if (argc > 1 && strcmp(argv[1], "--version") == 0)
-                return printf("bdfs %s\n", BDFS_VERSION) < 0;
-        if (at < argc && (strcmp(argv[at], "dfs") == 0 || strcmp(argv[at], "fs") == 0))
+                return cli_print(cli, "bdfs %s\n", BDFS_VERSION), 0;
+        if (at < argc && is_dfs(argv[at]))
                 at++;
-        while (at < argc && (took = take_option(&cli, argc - at, argv + at, true)) != 0) {
+        while (at < argc && (took = take_option(cli, argc - at, argv + at, true)) != 0) {
                 if (took < 0) {
                         const char *value = at + 1 < argc ? argv[at + 1] : "";
 
@@ -211,9 +212,21 @@ int main(int argc, char **argv)
                 }
                 at += took;
         }
-        if (at < argc && (strcmp(argv[at], "dfs") == 0 || strcmp(argv[at], "fs") == 0))
+        if (at < argc && is_dfs(argv[at]))
                 at++;
         if (at >= argc)
                 return usage(bdfs_status_exit(BDFS_USAGE));
-        return run(&cli, argc - at, argv + at);
+        return run(cli, argc - at, argv + at);
+}
+
+int main(int argc, char **argv)
+{
+        struct cli cli = {.program = "bdfs", .umask = 022};
+
+        std_fds_complete();
+        log_open("bdfs", LOG_LEVEL_WARN);
+        cli.pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+        os_mutex_init(&cli.lock);
+        cli_interrupt_init(&cli);
+        return cli_finish(&cli, command(&cli, argc, argv));
 }

@@ -8,6 +8,7 @@
 #include "common/help.h"
 #include "common/log.h"
 #include "common/mdoc.h"
+#include "common/std_fds.h"
 
 static const char options[] =
         "--conf FILE\tthe configuration\n"
@@ -40,12 +41,11 @@ static int manual(const struct service *s)
         return 0;
 }
 
-int service_main(const struct service *s, void *conf, int argc, char **argv)
+static int service_run(const struct service *s, void *conf, int argc, char **argv)
 {
         struct bdfs_err err;
         int rc = 0;
 
-        log_open(s->name, LOG_LEVEL_INFO);
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(s, 0);
         if (argc == 2 && strcmp(argv[1], "--man") == 0)
@@ -64,6 +64,13 @@ int service_main(const struct service *s, void *conf, int argc, char **argv)
                 rc = usage(s, 2);
         conf_free(s->table, s->table_n, conf);
         return rc;
+}
+
+int service_main(const struct service *s, void *conf, int argc, char **argv)
+{
+        std_fds_complete();
+        log_open(s->name, LOG_LEVEL_INFO);
+        return std_fds_finish(s->name, service_run(s, conf, argc, argv));
 }
 
 static sigset_t ends(void)

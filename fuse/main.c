@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "common/std_fds.h"
 #include "fuse/daemon.h"
 #include "fuse/session.h"
 
@@ -58,8 +59,8 @@ int main(int argc, char **argv)
         bool help;
         int code;
 
+        std_fds_complete();
         log_open("bdfs-mount", LOG_LEVEL_INFO);
-        (void)signal(SIGPIPE, SIG_IGN);
         if (options_parse(argc, argv, &o, &help, &err) != BDFS_OK) {
                 code = complain(&err);
                 if (err.status == BDFS_USAGE)
@@ -67,7 +68,8 @@ int main(int argc, char **argv)
                 return code;
         }
         if (help)
-                return 0;
+                return std_fds_finish("bdfs-mount", 0);
+        (void)signal(SIGPIPE, SIG_IGN);
         if (o.verbose)
                 log_open("bdfs-mount", LOG_LEVEL_DEBUG);
         code = serve(&o, &err) == BDFS_OK ? 0 : complain(&err);
