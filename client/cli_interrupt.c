@@ -1,8 +1,10 @@
 #include "client/cli_interrupt.h"
-#include "client/cli_progress.h"
 
 #include <signal.h>
 #include <unistd.h>
+
+#include "client/cli_progress.h"
+#include "common/signals.h"
 
 #define MAKING_MS 5000 /* how long a name that is being made is waited for */
 
@@ -28,10 +30,7 @@ void cli_interrupt_init(struct cli *cli)
         os_mutex_init(&interrupt.lock);
         os_cond_init(&interrupt.changed);
         interrupt.cli = cli;
-        (void)sigemptyset(&interrupt.signals);
-        (void)sigaddset(&interrupt.signals, SIGINT);
-        (void)sigaddset(&interrupt.signals, SIGTERM);
-        (void)sigaddset(&interrupt.signals, SIGHUP);
+        interrupt.signals = signals_that_end(true);
 }
 
 static void run(void *arg)
@@ -48,6 +47,8 @@ void cli_interrupt_start(void)
 {
         struct bdfs_err err;
 
+        if (sigisemptyset(&interrupt.signals)) /* all are ignored */
+                return;
         /* without the thread a signal ends the process and leaves its temporaries */
         if (interrupt.thread == NULL &&
             os_thread_start(&interrupt.thread, "signals", run, NULL, &err) == BDFS_OK)

@@ -3,10 +3,10 @@
  *
  * A command that writes to a temporary name says so before it makes it (add), when it is there
  * (made) and when it is gone or has its final name (drop); so does one that writes to a file which
- * stays whatever happens. SIGINT, SIGTERM and SIGHUP are taken by a thread of its own, which
- * removes every temporary that is there, has the namenode close what stays, lets nobody begin
- * anything new, and ends the process as the signal would have. It does not wait for transfers under
- * way.
+ * stays whatever happens. Those of SIGINT, SIGTERM and SIGHUP that were not ignored when the
+ * program began are taken by a thread of its own, which removes every temporary that is there, has
+ * the namenode close what stays, lets nobody begin anything new, and ends the process as the signal
+ * would have. It does not wait for transfers under way.
  *
  * Owner:   one table for the process, since signals are the process's.
  * Threads: any.

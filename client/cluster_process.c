@@ -208,6 +208,7 @@ static _Noreturn void become(const struct cluster_process *p, const char *progra
         if (in >= 0 && out >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0) {
                 (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
                 (void)setsid();
+                (void)signal(SIGTERM, SIG_DFL); /* it is how `cluster down` ends them */
                 (void)execl(program, program, "--conf", conf, (char *)NULL);
         }
         (void)!write(report, &errno, sizeof(errno));

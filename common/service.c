@@ -8,6 +8,7 @@
 #include "common/help.h"
 #include "common/log.h"
 #include "common/mdoc.h"
+#include "common/signals.h"
 #include "common/std_fds.h"
 
 static const char options[] =
@@ -73,19 +74,9 @@ int service_main(const struct service *s, void *conf, int argc, char **argv)
         return std_fds_finish(s->name, service_run(s, conf, argc, argv));
 }
 
-static sigset_t ends(void)
-{
-        sigset_t set;
-
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigaddset(&set, SIGINT);
-        return set;
-}
-
 void service_signals(void)
 {
-        sigset_t set = ends();
+        sigset_t set = signals_that_end(false);
 
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
@@ -103,7 +94,7 @@ void service_raise_files(void)
 
 void service_wait(void)
 {
-        sigset_t set = ends();
+        sigset_t set = signals_that_end(false);
         int got;
 
         while ((got = sigwaitinfo(&set, NULL)) < 0 && errno == EINTR)

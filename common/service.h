@@ -21,8 +21,8 @@ struct service {
 /* @conf: room for what the table describes. Returns the exit code. */
 int service_main(const struct service *s, void *conf, int argc, char **argv);
 
-/* Before the first thread, which inherits it: SIGTERM and SIGINT wait for service_wait(), SIGPIPE
- * is ignored. */
+/* Before the first thread, which inherits it: SIGTERM and SIGINT wait for service_wait() unless
+ * they are ignored, SIGPIPE is ignored. */
 void service_signals(void);
 /* As many descriptors as the system allows: each connection is one. */
 void service_raise_files(void);

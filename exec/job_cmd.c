@@ -12,6 +12,7 @@
 #include "client/cmd_job.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "common/signals.h"
 #include "exec/job_logs.h"
 #include "exec/job_print.h"
 
@@ -30,9 +31,12 @@ static void take_signals(void)
 {
         struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
-        (void)sigaction(SIGINT, &once, NULL);
-        (void)sigaction(SIGTERM, &once, NULL);
-        (void)sigaction(SIGHUP, &once, NULL);
+        sigset_t set = signals_that_end(true);
+
+        for (int s = 1; s < NSIG; s++) {
+                if (sigismember(&set, s) == 1)
+                        (void)sigaction(s, &once, NULL);
+        }
 }
 
 struct words {

@@ -18,7 +18,7 @@ begun() {
           while [ -e "$pipe.hold" ]; do sleep 0.05; done
           head -c "$bytes" "$work/large"; } >"$pipe" 2>/dev/null &
         at_exit "rm -f '$pipe.hold'; kill $! 2>/dev/null"
-        "$@" 2>"$pipe.said" &
+        interruptible "$@" 2>"$pipe.said" &
         last=$!
         within 10 "$bdfs" test -e "$path"
 }

@@ -175,7 +175,7 @@ mkfifo "$l/fifo"
 sleep 60 >"$l/fifo" &
 sleeper=$!
 at_exit "kill $sleeper 2>/dev/null"
-"$bdfs" put "$l/fifo" /v/e/half &
+interruptible "$bdfs" put "$l/fifo" /v/e/half &
 putter=$!
 within 10 "$bdfs" test -e /v/e/half._COPYING_
 kill -INT $putter

@@ -94,7 +94,7 @@ within 20 few_logs
 ls "$logs" | grep -q 'job_000000000000[01]' && fail "the oldest logs are kept"
 
 # Ctrl-C, once.
-"$bdfs" job run -i /in/numbers -o /out -m "cat; touch $work/pub/begun; sh -c 'sleep 1000; : $marker='" \
+interruptible "$bdfs" job run -i /in/numbers -o /out -m "cat; touch $work/pub/begun; sh -c 'sleep 1000; : $marker='" \
         2>"$work/said" &
 job=$!
 within 20 test -e "$work/pub/begun"

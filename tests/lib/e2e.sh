@@ -51,6 +51,9 @@ status() { "$bdfs" cluster status --dir "$cluster" --json; }
 port() { status | jq -r ".processes[] | select(.role==\"$1\" and .id==$2) | .ports.$3"; }
 pid_of() { status | jq -r ".processes[] | select(.role==\"$1\" and .id==$2) | .pid"; }
 
+# interruptible COMMAND...: a shell's background ignores SIGINT; COMMAND does not, as if typed.
+interruptible() { exec env --default-signal=INT,QUIT "$@"; }
+
 # expect CODE TEXT COMMAND...: it ends with this exit code and says this (an extended regexp).
 expect() {
         local code=$1 text=$2 got rc
