@@ -174,8 +174,9 @@ enum bdfs_status bdfs_defaults(struct bdfs *fs, struct bdfs_defaults *ret, struc
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+#define BDFS_MODE_GIVEN 0x10000u /* in a mode of struct bdfs_create: no bits are no rights */
 struct bdfs_create {
-        uint32_t mode;          /* after the caller's umask; 0: 0644 */
+        uint32_t mode;          /* after the caller's umask; plain 0: 0644 */
         uint32_t replication;   /* 0: the server's default */
         uint64_t block_size;    /* 0: the server's default */
         bool overwrite;

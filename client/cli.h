@@ -35,6 +35,7 @@ struct cli {
         uint32_t replication;      /* of new files; 0: the server's (-D dfs.replication) */
         uint64_t block_size;       /* the same (-D dfs.blocksize) */
         uint32_t umask;            /* of new files and directories: 022, as hdfs has it */
+        uint32_t local_umask;      /* of local ones: the process's, which threads cannot ask for */
         struct bdfs *fs;           /* the default cluster, after cli_connect() */
         struct cli_connection connections[CLI_CONNECTIONS_MAX];
         size_t connections_n;

@@ -113,7 +113,7 @@ static enum bdfs_status open_remote(struct cli_target *t, struct bdfs_err *err)
 {
         const struct cli_copy *c = t->copy;
         struct bdfs_create options = {
-                .mode = 0666 & ~c->cli->umask,
+                .mode = BDFS_MODE_GIVEN | (0666 & ~c->cli->umask),
                 .replication = c->lazy ? 1 : c->cli->replication,
                 .block_size = c->cli->block_size,
                 .overwrite = !c->direct || c->overwrite,
@@ -190,11 +190,9 @@ static enum bdfs_status open_local(struct cli_target *t, struct bdfs_err *err)
 
 static enum bdfs_status close_local(struct cli_target *t, struct bdfs_err *err)
 {
-        mode_t mask = umask(0);
         enum bdfs_status rc = BDFS_OK;
 
-        (void)umask(mask);
-        if (t->temporary != NULL && fchmod(t->fd, 0666 & ~mask) != 0)
+        if (t->temporary != NULL && fchmod(t->fd, 0666 & ~t->copy->cli->local_umask) != 0)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);
         if (close(t->fd) != 0 && rc == BDFS_OK)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);

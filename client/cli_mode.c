@@ -1,5 +1,6 @@
 #include "client/cli_mode.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char space[] = " \t\n\v\f\r";
@@ -23,16 +24,16 @@ static bool parse_octal(const char *at, struct cli_mode_change *c)
 }
 
 /* One clause at *at, "go+rX" say; moves behind it. */
-static bool parse_clause(const char **at, struct cli_mode_change *c)
+static bool parse_clause(const char **at, const char *letters, struct cli_mode_change *c)
 {
         const char *who = *at + strspn(*at, space), *what = who + strspn(who, "ugoa");
-        const char *bits = what + strspn(what, "+=-"), *end = bits + strspn(bits, "rwxXt");
+        const char *bits = what + strspn(what, "+=-"), *end = bits + strspn(bits, letters);
         size_t who_n = (size_t)(what - who);
         bool user = memchr(who, 'u', who_n) != NULL, group = memchr(who, 'g', who_n) != NULL;
         bool others = memchr(who, 'o', who_n) != NULL, sticky = false;
         uint32_t mode = 0;
 
-        if (bits == what || end == bits)
+        if (bits == what)
                 return false;
         if (!user && !group && !others)
                 user = group = others = true;
@@ -53,17 +54,16 @@ static bool parse_clause(const char **at, struct cli_mode_change *c)
         return true;
 }
 
-bool cli_mode_parse(const char *text, struct cli_mode_change *ret)
+/* Clauses with commas between, of these letters; a clause without any only where @none is fine. */
+static bool parse_symbolic(const char *at, const char *letters, bool none,
+                           struct cli_mode_change *ret)
 {
         struct cli_mode_change c = {{'+', 0}, {'+', 0}, {'+', 0}, {'+', 0}};
-        const char *at = text;
 
-        if (parse_octal(text, &c))
-                return *ret = c, true;
         for (;;) {
                 size_t n;
 
-                if (!parse_clause(&at, &c))
+                if (!parse_clause(&at, letters, &c) || (!none && strchr("+=-", at[-1]) != NULL))
                         return false;
                 n = strspn(at, ", \t\n\v\f\r");
                 if (at[n] == '\0')
@@ -72,6 +72,28 @@ bool cli_mode_parse(const char *text, struct cli_mode_change *ret)
                         return false;
                 at += n;
         }
+}
+
+bool cli_mode_parse(const char *text, struct cli_mode_change *ret)
+{
+        return parse_octal(text, ret) || parse_symbolic(text, "rwxXt", false, ret);
+}
+
+bool cli_mode_umask(const char *text, uint32_t *ret)
+{
+        struct cli_mode_change c;
+        const char *at = text + strspn(text, space);
+        size_t n;
+
+        if (parse_symbolic(text, "rwx", true, &c))
+                return *ret = ~cli_mode_apply(&c, 0, false) & 0777, true;
+        at += *at == '+';
+        at += strspn(at, "0"); /* three digits end it, of which these may be some */
+        n = strspn(at, "01234567");
+        if (n > 3 || at + n - text < 3 || at[n + strspn(at + n, space)] != '\0')
+                return false;
+        *ret = (uint32_t)strtoul(at, NULL, 8);
+        return true;
 }
 
 static uint32_t combine(char type, uint32_t bits, uint32_t old, bool execute_ok)

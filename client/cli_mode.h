@@ -18,4 +18,7 @@ struct cli_mode_change {
 };
 
 bool cli_mode_parse(const char *text, struct cli_mode_change *ret);
+/* A umask, as Hadoop's fs.permissions.umask-mode: octal (022, 0027), the bits that are taken away;
+ * or symbolic (u=rwx,g=rx,o=), the bits that are left. */
+bool cli_mode_umask(const char *text, uint32_t *ret);
 uint32_t cli_mode_apply(const struct cli_mode_change *c, uint32_t mode, bool directory);

@@ -40,7 +40,8 @@ static enum bdfs_status open_sources(int n, char **typed, struct cli_source *sou
 static enum bdfs_status open_end(struct cli *cli, const struct cli_item *to, struct bdfs_file **ret,
                                  struct bdfs_err *err)
 {
-        struct bdfs_create options = {.mode = 0666 & ~cli->umask, .replication = cli->replication,
+        struct bdfs_create options = {.mode = BDFS_MODE_GIVEN | (0666 & ~cli->umask),
+                                      .replication = cli->replication,
                                       .block_size = cli->block_size};
 
         if (cli_item_is_directory(to))

@@ -77,8 +77,8 @@ int cmd_mkdir(struct cli *cli, int argc, char **argv)
 
 static enum bdfs_status make_empty(struct cli *cli, const struct cli_item *it, struct bdfs_err *err)
 {
-        struct bdfs_create options = {.mode = 0666 & ~cli->umask, .overwrite = true,
-                                      .replication = cli->replication,
+        struct bdfs_create options = {.mode = BDFS_MODE_GIVEN | (0666 & ~cli->umask),
+                                      .overwrite = true, .replication = cli->replication,
                                       .block_size = cli->block_size};
         struct bdfs_file *f;
 

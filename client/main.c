@@ -3,10 +3,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cli_help.h"
 #include "client/cli_interrupt.h"
+#include "client/cli_mode.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/std_fds.h"
@@ -61,12 +63,8 @@ static bool take_property(struct cli *cli, const char *text)
                 return cli->options.uri = value, true;
         if (IS("dfs.checksum.combine.mode"))
                 return cli->composite = strcmp(value, "COMPOSITE_CRC") == 0, true;
-        if (IS("fs.permissions.umask-mode")) {
-                char *end;
-
-                cli->umask = (uint32_t)strtoul(value, &end, 8) & 0777;
-                return end != value && *end == '\0';
-        }
+        if (IS("fs.permissions.umask-mode"))
+                return cli_mode_umask(value, &cli->umask);
         if (IS("dfs.replication"))
                 return false;
 #undef IS
@@ -225,6 +223,8 @@ int main(int argc, char **argv)
 
         std_fds_complete();
         log_open("bdfs", LOG_LEVEL_WARN);
+        cli.local_umask = umask(022);
+        (void)umask(cli.local_umask);
         cli.pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
         os_mutex_init(&cli.lock);
         cli_interrupt_init(&cli);

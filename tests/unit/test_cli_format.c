@@ -126,6 +126,31 @@ static void what_is_no_mode_is_refused(void **state)
         }
 }
 
+/* As Hadoop's UmaskParser: what is named symbolically is left, octal digits are taken away. */
+static void umasks_are_octal_or_say_what_is_left(void **state)
+{
+        static const struct {
+                const char *text;
+                uint32_t mask; /* 01000: refused */
+        } rows[] = {
+                {"022", 022}, {"0022", 022}, {"000", 0}, {"777", 0777}, {"0666", 0666},
+                {" +027 ", 027}, {"00000077", 077}, {"u=rwx,g=rx,o=", 027},
+                {"u=rwx,g=rx,o=rx", 022},
+                {"u=rwx", 077}, {"a=rwx", 0}, {"a=", 0777}, {"u+rw,g-w", 0177}, {"=r", 0333},
+                {"ug=rwx, o=x", 006}, {"22", 01000}, {"0", 01000}, {"1777", 01000}, {"", 01000},
+                {"u=rwX", 01000}, {"o=t", 01000}, {"8", 01000}, {"0228", 01000}, {"u", 01000},
+                {"u=rwx g=rx", 01000}, {"rwx", 01000}, {"-022", 01000}, {"0x12", 01000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                uint32_t mask = 01000;
+
+                assert_int_equal(cli_mode_umask(rows[i].text, &mask), rows[i].mask != 01000);
+                assert_int_equal(mask, rows[i].mask);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -135,6 +160,7 @@ int main(void)
                 cmocka_unit_test(a_table_is_as_wide_as_its_widest_cells),
                 cmocka_unit_test(chmod_reads_octal_and_letters),
                 cmocka_unit_test(what_is_no_mode_is_refused),
+                cmocka_unit_test(umasks_are_octal_or_say_what_is_left),
         };
 
         return cmocka_run_group_tests_name("cli_format", tests, NULL, NULL);
