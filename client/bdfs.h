@@ -112,6 +112,9 @@ enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
 /* Never moves into a directory; EXISTS unless @overwrite. */
 enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, bool overwrite,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The same, never over anything, with the rights below @from that a recursive delete needs. */
+enum bdfs_status bdfs_rename_to_trash(struct bdfs *fs, const char *from, const char *to,
+                                      struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status bdfs_concat(struct bdfs *fs, const char *target, const char *const *sources,
                              size_t n, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* *ret_done false (Apache HDFS only): the last block is being recovered, poll bdfs_is_closed(). */

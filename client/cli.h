@@ -35,6 +35,7 @@ struct cli {
         uint32_t replication;      /* of new files; 0: the server's (-D dfs.replication) */
         uint64_t block_size;       /* the same (-D dfs.blocksize) */
         uint32_t umask;            /* of new files and directories: 022, as hdfs has it */
+        int64_t trash_ms;          /* -D fs.trash.interval, where the server has no trash */
         uint32_t local_umask;      /* of local ones: the process's, which threads cannot ask for */
         struct bdfs *fs;           /* the default cluster, after cli_connect() */
         struct cli_connection connections[CLI_CONNECTIONS_MAX];
@@ -100,6 +101,8 @@ void cli_error(struct cli *cli, const struct bdfs_err *err);
 void cli_error_hint(struct cli *cli, const struct bdfs_err *err, const char *hint);
 /* "VERB: text" that changes no exit code. */
 void cli_warn(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line of stderr without a name before it, as Hadoop logs what it did. */
+void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_exit(struct cli *cli);
 /* What usually helps against this kind of failure; NULL: nothing general. */
 const char *cli_hint(enum bdfs_status status);

@@ -14,9 +14,11 @@
 static const char usage_text[] =
         "usage: bdfs cluster up --dir DIR [--datanodes N=3] [--namenodes 1|3] [--replication R=3]\n"
         "                       [--block-size BYTES] [--base-port P=9000] [--hadoop off|loopback]\n"
-        "                       [--racks a,b,..] [--no-agents]\n"
+        "                       [--racks a,b,..] [--no-agents] [--trash DURATION=6h]\n"
         "       bdfs cluster status --dir DIR [--json]\n"
         "       bdfs cluster down --dir DIR\n";
+
+#define TRASH_MS_MAX (3650ULL * 86400000)
 
 static int usage(const char *why)
 {
@@ -55,8 +57,36 @@ static bool number(const char *text, uint64_t low, uint64_t high, bool suffix, u
         return true;
 }
 
+/* "6h", "90m", "30s", "7d", "500ms"; "off" and "0" are none. */
+static bool duration(const char *text, uint64_t high, uint64_t *ret)
+{
+        static const struct {
+                const char *name;
+                uint64_t ms;
+        } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+        size_t n = strspn(text, "0123456789");
+        uint64_t v;
+        char digits[20];
+
+        if (strcmp(text, "off") == 0 || strcmp(text, "0") == 0)
+                return *ret = 0, true;
+        if (n == 0 || n >= sizeof(digits))
+                return false;
+        (void)snprintf(digits, sizeof(digits), "%.*s", (int)n, text);
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+                if (strcmp(text + n, units[i].name) != 0)
+                        continue;
+                if (!number(digits, 0, high / units[i].ms, false, &v))
+                        return false;
+                *ret = v * units[i].ms;
+                return true;
+        }
+        return false;
+}
+
 enum cluster_option { O_DIR = 1, O_DATANODES, O_NAMENODES, O_REPLICATION, O_BLOCK_SIZE, O_BASE_PORT,
-                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT, O_GRACE };
+                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT, O_GRACE,
+                      O_TRASH };
 
 static const struct option options[] = {
         {"dir", required_argument, NULL, O_DIR},
@@ -69,6 +99,7 @@ static const struct option options[] = {
         {"racks", required_argument, NULL, O_RACKS},
         {"no-agents", no_argument, NULL, O_NO_AGENTS},
         {"json", no_argument, NULL, O_JSON},
+        {"trash", required_argument, NULL, O_TRASH},
         {"min-block-size", required_argument, NULL, O_MIN_BLOCK},       /* for tests */
         {"checkpoint-bytes", required_argument, NULL, O_CHECKPOINT},    /* for tests */
         {"grace", required_argument, NULL, O_GRACE},
@@ -127,6 +158,10 @@ static const char *take_option(struct cluster_settings *s, int option, const cha
         case O_NO_AGENTS:
                 s->agents = false;
                 return NULL;
+        case O_TRASH:
+                return duration(value, TRASH_MS_MAX, &s->trash_ms)
+                               ? NULL
+                               : "--trash is off or a duration like 30s, 90m, 6h, 7d";
         case O_DIR:
         case O_JSON:
                 return NULL;

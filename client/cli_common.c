@@ -66,7 +66,7 @@ static const char *name_of(const struct cli *cli)
 }
 
 /* One line, without bytes that a terminal would obey: names and servers' texts are not ours. */
-static void say(struct cli *cli, const char *text)
+static void say_as(struct cli *cli, const char *name, const char *text)
 {
         char line[BDFS_ERR_TEXT_BYTES + 8];
         size_t n = 0;
@@ -76,7 +76,12 @@ static void say(struct cli *cli, const char *text)
         line[n] = '\0';
         if (fflush(stdout) != 0) /* said at the end, whatever else fails until then */
                 cli->stdout_errno = errno;
-        (void)fprintf(stderr, "%s: %s\n", name_of(cli), line);
+        (void)fprintf(stderr, "%s%s%s\n", name, name[0] == '\0' ? "" : ": ", line);
+}
+
+static void say(struct cli *cli, const char *text)
+{
+        say_as(cli, name_of(cli), text);
 }
 
 static void vsay(struct cli *cli, const char *format, va_list ap)
@@ -107,6 +112,17 @@ void cli_warn(struct cli *cli, const char *format, ...)
         va_start(ap, format);
         vsay(cli, format, ap);
         va_end(ap);
+}
+
+void cli_note(struct cli *cli, const char *format, ...)
+{
+        char text[BDFS_ERR_TEXT_BYTES];
+        va_list ap;
+
+        va_start(ap, format);
+        (void)vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        say_as(cli, "", text);
 }
 
 const char *cli_hint(enum bdfs_status status)

@@ -20,6 +20,7 @@
 #define CLUSTER_RACKS_MAX 16
 #define CLUSTER_START_MS 60000
 #define CLUSTER_STOP_MS 15000
+#define CLUSTER_TRASH_MS 21600000 /* of a new cluster */
 #define CLUSTER_MOVES_MAX 10 /* of one start, to other ports */
 
 struct cluster_settings {
@@ -33,6 +34,7 @@ struct cluster_settings {
         bool any_port;             /* it was 0: another range will do as well */
         bool hadoop;               /* the Hadoop ports are open on loopback */
         bool agents;
+        uint64_t trash_ms;         /* how long what rm removes is kept; 0: not at all */
         unsigned racks_n;
         char racks[CLUSTER_RACKS_MAX][64]; /* datanode i is in rack (i - 1) mod racks_n */
         char cluster[33];          /* id, 32 hex digits */

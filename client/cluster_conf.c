@@ -54,11 +54,12 @@ static void write_namenode(FILE *f, const struct cluster_settings *s,
         (void)fprintf(f, "cluster = %s\ndata = %s/data\nown_port = %u\nhadoop = %s\n"
                          "hadoop_port = %u\nhadoop_superuser = %s\nreplication = %u\n"
                          "block_size = %llu\nblock_size_min = %llu\ncheckpoint_bytes = %llu\n"
-                         "grace = %llus\n",
+                         "grace = %llus\ntrash = %llums\n",
                       s->cluster, p->dir, p->own_port, yes(s->hadoop), s->base_port + 1,
                       yes(s->hadoop), s->replication, (unsigned long long)s->block_size,
                       (unsigned long long)s->min_block_size,
-                      (unsigned long long)s->checkpoint_bytes, (unsigned long long)s->grace_s);
+                      (unsigned long long)s->checkpoint_bytes, (unsigned long long)s->grace_s,
+                      (unsigned long long)s->trash_ms);
 }
 
 static void write_datanode(FILE *f, const struct cluster_settings *s,

@@ -27,6 +27,7 @@ void cluster_default_settings(struct cluster_settings *s)
                 .base_port = 9000,
                 .agents = true,
                 .racks_n = 1,
+                .trash_ms = CLUSTER_TRASH_MS,
         };
         (void)snprintf(s->racks[0], sizeof(s->racks[0]), "/default-rack");
 }
@@ -57,14 +58,15 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
-        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:o}", "version",
+        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:I s:o}", "version",
                       SETTINGS_VERSION, "cluster", s->cluster, "datanodes", (int)s->datanodes,
                       "replication",
                       (int)s->replication, "block_size", (json_int_t)s->block_size,
                       "min_block_size", (json_int_t)s->min_block_size, "checkpoint_bytes",
                       (json_int_t)s->checkpoint_bytes, "grace_s", (json_int_t)s->grace_s,
                       "base_port", (int)s->base_port, "any_port",
-                      s->any_port, "hadoop", s->hadoop, "agents", s->agents, "racks", racks);
+                      s->any_port, "hadoop", s->hadoop, "agents", s->agents, "trash_ms",
+                      (json_int_t)s->trash_ms, "racks", racks);
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
         if (cluster_file_begin(&file, path, 0644, err) != BDFS_OK) {
                 json_decref(j);
@@ -87,6 +89,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         struct stat st;
         const char *cluster;
         json_int_t block, min_block, checkpoint, grace, version;
+        json_int_t trash = 0; /* one of before there was a trash */
         int datanodes, replication, port, any = 0, hadoop, agents;
         json_error_t why;
         json_t *j, *racks;
@@ -112,11 +115,12 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         }
         cluster_default_settings(s);
         grace = (json_int_t)s->grace_s;
-        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s:o}",
+        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s?I s:o}",
                             "cluster", &cluster, "datanodes", &datanodes, "replication",
                             &replication, "block_size", &block, "min_block_size", &min_block,
                             "checkpoint_bytes", &checkpoint, "grace_s", &grace, "base_port", &port,
-                            "any_port", &any, "hadoop", &hadoop, "agents", &agents, "racks",
+                            "any_port", &any, "hadoop", &hadoop, "agents", &agents, "trash_ms",
+                            &trash, "racks",
                             &racks) == 0 &&
              strlen(cluster) == 32 && datanodes >= 1 && datanodes <= CLUSTER_DATANODES_MAX;
         if (ok) {
@@ -130,6 +134,7 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
                 s->any_port = any != 0;
                 s->hadoop = hadoop != 0;
                 s->agents = agents != 0;
+                s->trash_ms = (uint64_t)trash;
                 (void)snprintf(s->cluster, sizeof(s->cluster), "%s", cluster);
                 s->racks_n = 0;
                 for (size_t i = 0; i < json_array_size(racks) && i < CLUSTER_RACKS_MAX; i++)

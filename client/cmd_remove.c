@@ -1,4 +1,4 @@
-/* bdfs rm, rmdir, mv */
+/* bdfs rm, expunge, rmdir, mv */
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +56,10 @@ static enum bdfs_status rm_one(struct rm *rm, struct cli_item *it, struct bdfs_e
         bool trashed = false, go_on = true;
 
         if ((!it->exists || it->st.type != BDFS_TYPE_FILE) && is_link(it)) {
+                if (!rm->skip_trash && cli_trash(rm->cli, it, &trashed, err) != BDFS_OK)
+                        return err->status;
+                if (trashed)
+                        return BDFS_OK;
                 if (bdfs_delete(it->fs, it->path, false, err) != BDFS_OK)
                         return cli_item_reword(it, err);
                 cli_print(rm->cli, "Deleted %s\n", it->text);
@@ -66,7 +70,7 @@ static enum bdfs_status rm_one(struct rm *rm, struct cli_item *it, struct bdfs_e
         if (cli_item_is_directory(it) && !rm->recursive)
                 return cli_item_fail(it, BDFS_IS_DIRECTORY, err);
         if (!rm->skip_trash && cli_trash(rm->cli, it, &trashed, err) != BDFS_OK)
-                return err->status;
+                return rm->force && err->status == BDFS_NOT_FOUND ? BDFS_OK : err->status;
         if (!trashed && rm->safely && confirmed(it, &go_on, err) != BDFS_OK)
                 return err->status;
         if (trashed || !go_on)
@@ -115,6 +119,27 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
                 return bdfs_status_exit(BDFS_USAGE);
         for (int i = 0; i < argc; i++)
                 rm_operand(&rm, argv[i]);
+        return cli_exit(cli);
+}
+
+/* ---- expunge --------------------------------------------------------------------------------- */
+
+int cmd_expunge(struct cli *cli, int argc, char **argv)
+{
+        const char *uri = NULL;
+        bool now = false;
+        const struct cli_option options[] = {
+                {"immediate", &now, NULL}, {"fs", NULL, &uri}, {NULL, NULL, NULL}};
+        struct bdfs_err err;
+        struct bdfs *fs;
+
+        if (!cli_options(cli, &argc, &argv, options, 0, 0))
+                return bdfs_status_exit(BDFS_USAGE);
+        if (cli_connect_uri(cli, uri, &fs, &err) == BDFS_OK &&
+            cli_trash_expunge(cli, fs, now, &err) == BDFS_OK)
+                cli_done(cli);
+        else
+                cli_error(cli, &err);
         return cli_exit(cli);
 }
 

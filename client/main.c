@@ -8,7 +8,7 @@
 
 #include "client/cli_help.h"
 #include "client/cli_interrupt.h"
-#include "client/cli_mode.h"
+#include "client/cli_property.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/std_fds.h"
@@ -47,32 +47,31 @@ static bool take_timeout(struct cli *cli, const char *text)
         return true;
 }
 
-/* -D key=value: Hadoop's generic option, where the key means something here. */
-static bool take_property(struct cli *cli, const char *text)
+/* -D and -conf; -2 when they were refused, which was then said. */
+static int take_hadoop_option(struct cli *cli, int argc, char **argv)
 {
-        const char *value = strchr(text, '=');
-        size_t n = value == NULL ? 0 : (size_t)(value++ - text);
-        uint64_t v;
+        const char *o = argv[0];
+        struct bdfs_err err;
+        enum bdfs_status rc;
+        int words = 2;
 
-#define IS(key) (n == sizeof(key) - 1 && memcmp(text, key, n) == 0)
-        if (IS("dfs.replication") && cli_number(value, 1, REPLICATION_MAX, false, &v))
-                return cli->replication = (uint32_t)v, true;
-        if (IS("dfs.blocksize") || IS("dfs.block.size"))
-                return cli_number(value, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX, true, &cli->block_size);
-        if (IS("fs.defaultFS"))
-                return cli->options.uri = value, true;
-        if (IS("dfs.checksum.combine.mode"))
-                return cli->composite = strcmp(value, "COMPOSITE_CRC") == 0, true;
-        if (IS("fs.permissions.umask-mode"))
-                return cli_mode_umask(value, &cli->umask);
-        if (IS("dfs.replication"))
-                return false;
-#undef IS
-        return n > 0; /* others are settings of Hadoop's own client */
+        if (strcmp(o, "-conf") == 0 && argc > 1)
+                rc = cli_property_file(cli, argv[1], &err);
+        else if (strcmp(o, "-D") == 0 && argc > 1)
+                rc = cli_property_typed(cli, argv[1], &err);
+        else if (strncmp(o, "-D", 2) == 0 && strchr(o, '=') != NULL)
+                rc = cli_property_typed(cli, o + 2, &err), words = 1;
+        else
+                return 0;
+        if (rc == BDFS_OK)
+                return words;
+        (void)fprintf(stderr, "bdfs: %s\n", err.text);
+        cli->first_code = bdfs_status_exit(err.status);
+        return -2;
 }
 
 /* Takes one option that stands before the verb, or a long one that stands after it; how many words
- * it had, 0 for none, -1 for a wrong one. */
+ * it had, 0 for none, -1 for a wrong one, -2 when that was said. */
 static int take_option(struct cli *cli, int argc, char **argv, bool before)
 {
         const char *o = argv[0];
@@ -89,10 +88,8 @@ static int take_option(struct cli *cli, int argc, char **argv, bool before)
                 cli->options.user = argv[1];
         else if (strcmp(o, "--timeout") == 0 && argc > 1)
                 return take_timeout(cli, argv[1]) ? 2 : -1;
-        else if (before && strcmp(o, "-D") == 0 && argc > 1)
-                return take_property(cli, argv[1]) ? 2 : -1;
-        else if (before && strncmp(o, "-D", 2) == 0 && strchr(o, '=') != NULL)
-                return take_property(cli, o + 2) ? 1 : -1;
+        else if (before && o[0] == '-' && o[1] != '-')
+                return take_hadoop_option(cli, argc, argv);
         else
                 return before && strncmp(o, "--", 2) == 0 ? -1 : 0;
         return 2;
@@ -200,6 +197,8 @@ static int command(struct cli *cli, int argc, char **argv)
         if (at < argc && is_dfs(argv[at]))
                 at++;
         while (at < argc && (took = take_option(cli, argc - at, argv + at, true)) != 0) {
+                if (took == -2)
+                        return cli->first_code;
                 if (took < 0) {
                         const char *value = at + 1 < argc ? argv[at + 1] : "";
 

@@ -199,14 +199,17 @@ enum bdfs_status bdfs_delete(struct bdfs *fs, const char *path, bool recursive,
         return done ? BDFS_OK : missing(path, err);
 }
 
+enum rename_how { RENAME_NEW, RENAME_OVERWRITE, RENAME_TO_TRASH };
+
 static enum bdfs_status rename_once(struct bdfs *fs, const char *from, const char *to,
-                                    bool overwrite, struct bdfs_err *err)
+                                    enum rename_how how, struct bdfs_err *err)
 {
         Hadoop__Rename2RequestProto q = HADOOP__RENAME2_REQUEST_PROTO__INIT;
 
         q.src = (char *)(uintptr_t)from;
         q.dst = (char *)(uintptr_t)to;
-        q.overwritedest = overwrite;
+        q.overwritedest = how == RENAME_OVERWRITE;
+        q.has_movetotrash = q.movetotrash = how == RENAME_TO_TRASH;
         return fs_call_only(fs, METHOD_CLIENT_rename2, &q.base, err);
 }
 
@@ -236,10 +239,10 @@ static char *without_links(struct bdfs *fs, const char *path)
         return at;
 }
 
-enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, bool overwrite,
-                             struct bdfs_err *err)
+static enum bdfs_status rename_through(struct bdfs *fs, const char *from, const char *to,
+                                       enum rename_how how, struct bdfs_err *err)
 {
-        enum bdfs_status rc = rename_once(fs, from, to, overwrite, err);
+        enum bdfs_status rc = rename_once(fs, from, to, how, err);
         char *real_from, *real_to;
 
         if (rc != BDFS_SYMLINK)
@@ -249,12 +252,24 @@ enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, 
         if (real_from == NULL || real_to == NULL)
                 rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         else
-                rc = rename_once(fs, real_from, real_to, overwrite, err);
+                rc = rename_once(fs, real_from, real_to, how, err);
         free(real_from);
         free(real_to);
         if (rc == BDFS_SYMLINK)
                 return bdfs_wrap(err, "`%s' to `%s': too many symbolic links", from, to);
         return rc;
+}
+
+enum bdfs_status bdfs_rename(struct bdfs *fs, const char *from, const char *to, bool overwrite,
+                             struct bdfs_err *err)
+{
+        return rename_through(fs, from, to, overwrite ? RENAME_OVERWRITE : RENAME_NEW, err);
+}
+
+enum bdfs_status bdfs_rename_to_trash(struct bdfs *fs, const char *from, const char *to,
+                                      struct bdfs_err *err)
+{
+        return rename_through(fs, from, to, RENAME_TO_TRASH, err);
 }
 
 enum bdfs_status bdfs_concat(struct bdfs *fs, const char *target, const char *const *sources,

@@ -8,6 +8,7 @@
 #include "namenode/namespace.h"
 #include "namenode/recovery.h"
 #include "namenode/serve.h"
+#include "namenode/trash.h"
 
 #define TICK_MS 250
 #define OPEN_FILES_PER_TICK 1000
@@ -21,7 +22,7 @@ struct background {
         struct os_mutex lock;
         struct os_cond wake;
         bool stopping; /* guarded by: lock */
-        struct os_thread *leases, *deleter;
+        struct os_thread *leases, *deleter, *trash;
         struct recovery *recovery; /* the lease thread's */
 };
 
@@ -263,6 +264,44 @@ static void run_deleter(void *arg)
         }
 }
 
+/* ---- trash ---- */
+
+static bool trash_goes_on(void *arg)
+{
+        struct background *b = arg;
+        AUTO_LOCK(&b->lock);
+
+        return !b->stopping;
+}
+
+/* Periods are of the wall clock, so a restart does not move them. What is old goes at once after a
+ * start; checkpoints are made when a period begins. */
+static void run_trash(void *arg)
+{
+        struct background *b = arg;
+        const struct namenode_conf *conf = b->nn->conf;
+        int64_t every = conf->trash_checkpoint_ms;
+        int64_t period, last;
+        bool first = true;
+
+        if (every == 0 || every > conf->trash_ms)
+                every = conf->trash_ms;
+        last = os_wall_ms() / every;
+        while (tick(b, TICK_MS)) {
+                struct trash_sweep sweep = {.nn = b->nn, .keep_ms = conf->trash_ms,
+                                            .go_on = trash_goes_on, .arg = b};
+
+                sweep.now_ms = os_wall_ms();
+                period = sweep.now_ms / every;
+                if ((!first && period == last) || blocks_safe_mode(b->nn->blocks, SAFE_MODE_GET))
+                        continue;
+                sweep.checkpoint = period != last;
+                trash_sweep(&sweep);
+                first = false;
+                last = period;
+        }
+}
+
 /* ---- starting and stopping ---- */
 
 enum bdfs_status background_start(struct background **ret, struct namenode *nn,
@@ -283,6 +322,9 @@ enum bdfs_status background_start(struct background **ret, struct namenode *nn,
         if (os_thread_start(&b->leases, "leases", run_leases, b, err) != BDFS_OK ||
             os_thread_start(&b->deleter, "deleter", run_deleter, b, err) != BDFS_OK)
                 goto fail;
+        if (nn->conf->trash_ms > 0 &&
+            os_thread_start(&b->trash, "trash", run_trash, b, err) != BDFS_OK)
+                goto fail;
         *ret = b;
         return BDFS_OK;
 fail:
@@ -302,6 +344,8 @@ void background_stop(struct background *b)
                 os_thread_join(b->leases);
         if (b->deleter != NULL)
                 os_thread_join(b->deleter);
+        if (b->trash != NULL)
+                os_thread_join(b->trash);
         recovery_free(b->recovery);
         os_cond_fini(&b->wake);
         os_mutex_fini(&b->lock);

@@ -1,5 +1,6 @@
 /*
- * background.h - the namenode's two slow threads: one ends leases, one frees what was deleted.
+ * background.h - the namenode's slow threads: one ends leases, one frees what was deleted,
+ * and where there is a trash (trash.h) one empties it.
  *
  * Ending a lease. A holder silent for longer than its hard limit loses its files; so does one whose
  * file somebody else asked to recover. A file whose last block was being written is recovered in

@@ -46,5 +46,10 @@ const struct conf_key namenode_conf_table[] = {
          "how long what was deleted or replaced stays for readers that have it open"},
         {"atime_precision", CONF_MS(C, atime_precision_ms), "1h", 0, 365LL * 86400000,
          "how old an access time gets before a read moves it; 0: never"},
+        {"trash", CONF_MS(C, trash_ms), "0", 0, 3650LL * 86400000,
+         "how long what rm removes is kept in /user/NAME/.Trash; 0: it is deleted at once"},
+        {"trash_checkpoint", CONF_MS(C, trash_checkpoint_ms), "0", 0, 3650LL * 86400000,
+         "how often what was removed is gathered into a checkpoint, which is what expires; 0, or "
+         "more than trash: as trash"},
 };
 const size_t namenode_conf_table_n = sizeof(namenode_conf_table) / sizeof(namenode_conf_table[0]);

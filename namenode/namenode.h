@@ -46,6 +46,7 @@ struct namenode_conf {
         int64_t lease_hadoop_soft_ms, lease_hadoop_hard_ms;
         int64_t atime_precision_ms;
         int64_t grace_ms;        /* of blocks that nothing refers to any more (grace.h) */
+        int64_t trash_ms, trash_checkpoint_ms; /* 0: no trash; as trash_ms */
 };
 extern const struct conf_key namenode_conf_table[];
 extern const size_t namenode_conf_table_n;

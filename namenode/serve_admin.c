@@ -24,6 +24,7 @@ static void get_server_defaults(void *context, struct rpc_call *call)
         d.checksumtype = HADOOP__CHECKSUM_TYPE_PROTO__CHECKSUM_CRC32C;
         d.has_encryptdatatransfer = 1;
         d.has_trashinterval = 1;
+        d.trashinterval = ((uint64_t)nn->conf->trash_ms + 59999) / 60000; /* minutes */
         d.has_policyid = 1;
         d.policyid = 7;                         /* HOT */
         d.keyprovideruri = (char *)(uintptr_t)""; /* none; absent would mean "see your own conf" */

@@ -90,12 +90,12 @@ b cp /v/moved /v/e && says "$(cd "$l/tree" && find . -type f | wc -l)" sh -c "'$
 b mv /v/e/copy /v/e/moved/copy2 && b test -f /v/e/moved/copy2 || fail mv
 b mv /v/e/moved /v/moved2 && b test -d /v/moved2 || fail "mv a directory"
 b mv /v/moved2/f1 /v/moved2/f2 /v/e || fail "mv into a directory"
-says "Deleted /v/e/f1" b rm /v/e/f1
+says "Deleted /v/e/f1" b rm -skipTrash /v/e/f1
 b rm -f /v/nothing '/v/nothing*' || fail "rm -f"
 b rm -r -skipTrash /v/moved2 /v/moved >/dev/null || fail "rm -r"
 b mkdir /v/many && b touchz $(seq -f /v/many/%g 101) || fail "touchz of many"
-printf 'n\n' | b rm -r -safely /v/many 2>&1 | grep -q 'Proceed deleting 101 files' || fail "rm -safely asks"
-b test -d /v/many && printf 'y\n' | b rm -r -safely /v/many >/dev/null 2>&1 || fail "rm -safely"
+printf 'n\n' | b rm -r -skipTrash -safely /v/many 2>&1 | grep -q 'Proceed deleting 101 files' || fail "rm -safely asks"
+b test -d /v/many && printf 'y\n' | b rm -r -skipTrash -safely /v/many >/dev/null 2>&1 || fail "rm -safely"
 expect 1 '' "$bdfs" test -e /v/many
 
 # append, truncate, concat

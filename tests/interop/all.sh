@@ -14,7 +14,8 @@ if [ "${INTEROP:-full}" = reduced ]; then
 else
         python=--python seeds=1-20 count=1000
 fi
-up --no-agents --hadoop loopback --min-block-size 1024
+# without a trash, as the Apache HDFS beside it
+up --no-agents --hadoop loopback --min-block-size 1024 --trash off
 uri=hdfs://127.0.0.1:$(port namenode 0 hadoop)
 
 failed=()
