@@ -8,6 +8,7 @@
 #include "client/data.h"
 #include "client/fs.h"
 #include "client/lease.h"
+#include "common/host_port.h"
 
 #define C struct client_conf
 #define RESERVED "/.reserved/"
@@ -24,38 +25,6 @@ const struct conf_key client_conf_table[] = {
         {"timeout", CONF_MS(C, timeout_ms), "60s", 100, 3600000, "how long a call may take"},
 };
 const size_t client_conf_table_n = sizeof(client_conf_table) / sizeof(client_conf_table[0]);
-
-bool fs_parse_addr(const char *text, uint16_t fallback_port, struct os_addr *ret)
-{
-        const char *host = text, *colon = strrchr(text, ':'), *end;
-        unsigned long port = fallback_port;
-        char *rest;
-        size_t n;
-
-        if (text[0] == '[') {
-                end = strchr(text, ']');
-                if (end == NULL)
-                        return false;
-                host++;
-                n = (size_t)(end - host);
-                colon = end[1] == ':' ? end + 1 : NULL;
-        } else {
-                n = colon == NULL ? strlen(text) : (size_t)(colon - text);
-        }
-        if (colon != NULL) {
-                errno = 0;
-                port = strtoul(colon + 1, &rest, 10);
-                if (errno != 0 || rest == colon + 1 || *rest != '\0' || port == 0 || port > 65535)
-                        return false;
-        }
-        if (n == 0 || n >= sizeof(ret->host) || port == 0)
-                return false;
-        (void)snprintf(ret->host, sizeof(ret->host), "%.*s", (int)n, host);
-        if (strcmp(ret->host, "localhost") == 0)
-                (void)snprintf(ret->host, sizeof(ret->host), "127.0.0.1");
-        ret->port = (uint16_t)port;
-        return true;
-}
 
 /* Which configuration file; NULL when there is none to be found. */
 static const char *conf_path(const struct bdfs_options *o, char room[512])
@@ -96,13 +65,16 @@ static enum bdfs_status load_conf(struct bdfs *fs, const struct bdfs_options *o,
 static enum bdfs_status find_namenode(struct bdfs *fs, const struct bdfs_options *o,
                                       struct os_addr *ret, struct bdfs_err *err)
 {
+        int64_t deadline_ms = os_mono_ms() + fs->timeout_ms;
         char text[400];
 
         if (o->uri != NULL && strncmp(o->uri, "hdfs://", 7) == 0) {
                 fs->hadoop = true;
-                if (!fs_parse_addr(o->uri + 7, 8020, ret))
-                        return bdfs_fail(err, BDFS_USAGE, "%s is not hdfs://host:port", o->uri);
-                (void)snprintf(text, sizeof(text), "hdfs://%.300s", o->uri + 7);
+                (void)snprintf(text, sizeof(text), "%.300s", o->uri);
+                if (text[strlen(text) - 1] == '/' && strlen(text) > 7)
+                        text[strlen(text) - 1] = '\0'; /* hdfs://host:port/ */
+                if (host_port_resolve(text + 7, 8020, deadline_ms, ret, err) != BDFS_OK)
+                        return bdfs_wrap(err, "%s", o->uri);
         } else {
                 if (!fs->conf_loaded)
                         return bdfs_fail(err, BDFS_USAGE, "%s is not hdfs://host:port", o->uri);
@@ -111,9 +83,8 @@ static enum bdfs_status find_namenode(struct bdfs *fs, const struct bdfs_options
                         return bdfs_fail(err, BDFS_USAGE,
                                          "%s is not the cluster of this configuration, which is %s",
                                          o->uri, text);
-                if (!fs_parse_addr(fs->conf.namenode, 9000, ret))
-                        return bdfs_fail(err, BDFS_USAGE, "namenode: %s is not host:port",
-                                         fs->conf.namenode);
+                if (host_port_resolve(fs->conf.namenode, 9000, deadline_ms, ret, err) != BDFS_OK)
+                        return bdfs_wrap(err, "namenode");
         }
         fs->uri = strdup(text);
         return fs->uri == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "no memory") : BDFS_OK;
@@ -145,13 +116,14 @@ enum bdfs_status bdfs_connect(struct bdfs **ret, const struct bdfs_options *opti
         if (fs == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         os_mutex_init(&fs->lock);
-        if (load_conf(fs, o, err) != BDFS_OK || find_namenode(fs, o, &namenode, err) != BDFS_OK ||
-            find_user(fs, o, err) != BDFS_OK)
+        if (load_conf(fs, o, err) != BDFS_OK)
                 goto fail;
-        fs->wait_safe_mode = o->wait_safe_mode;
         fs->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms
                          : fs->conf_loaded ? fs->conf.timeout_ms
                                            : CLIENT_TIMEOUT_MS;
+        if (find_namenode(fs, o, &namenode, err) != BDFS_OK || find_user(fs, o, err) != BDFS_OK)
+                goto fail;
+        fs->wait_safe_mode = o->wait_safe_mode;
         fs->ignore_checksums = o->ignore_checksums;
         os_random(id, sizeof(id));
         (void)snprintf(fs->client_name, sizeof(fs->client_name), "bdfs_%016llx%016llx",

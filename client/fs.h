@@ -76,6 +76,3 @@ void fs_count(struct bdfs *fs, uint64_t read, uint64_t local, uint64_t written);
 
 /* Fill @ret from a wire status; strings are copied. */
 void fs_stat_of(const Hadoop__HdfsFileStatusProto *from, struct bdfs_stat *ret);
-
-/* "host:port" (IPv6 in brackets); @fallback_port when there is none. */
-bool fs_parse_addr(const char *text, uint16_t fallback_port, struct os_addr *ret);

@@ -124,6 +124,12 @@ enum bdfs_status os_accept(struct os_listener *l, int64_t deadline_ms, struct os
 void os_listener_shutdown(struct os_listener *l);
 void os_listener_close(struct os_listener *l);
 
+#define OS_RESOLVE_MAX 8
+/* The addresses of a host by its name or in digits, without a port; at least one. UNAVAILABLE:
+ * nobody knows it. */
+enum bdfs_status os_resolve(const char *name, int64_t deadline_ms,
+                            struct os_addr ret[OS_RESOLVE_MAX], size_t *ret_n,
+                            struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status os_connect(struct os_sock **ret, const struct os_addr *addr, int64_t deadline_ms,
                             struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status os_connect_unix(struct os_sock **ret, const char *path, int64_t deadline_ms,

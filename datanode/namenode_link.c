@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/host_port.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "proto/message.h"
@@ -13,6 +14,7 @@ enum { BACK_OFF_MS_MIN = 100, BACK_OFF_MS_MAX = 2000 };
 
 #define TICK_MS 100 /* changes that nobody waits for go out this late at most */
 #define LOG_EVERY_MS 10000
+#define RESOLVE_MS 10000 /* of a namenode's name, at the start */
 
 void namenode_trouble(struct namenode_link *l, const char *what, const struct bdfs_err *err)
 {
@@ -304,22 +306,6 @@ static void run(void *arg)
 
 /* ---- start and stop ----------------------------------------------------------------------- */
 
-static enum bdfs_status parse_server(const char *server, struct os_addr *ret, struct bdfs_err *err)
-{
-        const char *colon = strrchr(server, ':');
-        unsigned port = 0;
-        char rest;
-        size_t n = colon == NULL ? 0 : (size_t)(colon - server);
-
-        if (n == 0 || n >= sizeof(ret->host) || sscanf(colon + 1, "%5u%c", &port, &rest) != 1 ||
-            port == 0 || port > 65535)
-                return bdfs_fail(err, BDFS_INVALID, "namenode %s is not address:port", server);
-        memcpy(ret->host, server, n);
-        ret->host[n] = '\0';
-        ret->port = (uint16_t)port;
-        return BDFS_OK;
-}
-
 enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *dn,
                                    const char *server, struct bdfs_err *err)
 {
@@ -337,7 +323,8 @@ enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *
         (void)snprintf(l->name, sizeof(l->name), "%s", server); /* for the log */
         l->changes = calloc(CHANGES_MAX, sizeof(*l->changes));
         rc = l->changes == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "namenode link: out of memory")
-                                : parse_server(server, &addr, err);
+                                : host_port_resolve(server, 0, os_mono_ms() + RESOLVE_MS, &addr,
+                                                    err);
         if (rc == BDFS_OK)
                 rc = os_user_name(os_own_uid(), user, err);
         if (rc == BDFS_OK)
