@@ -30,6 +30,7 @@ struct cli {
         const struct cli_verb *verb; /* the one that runs */
         struct bdfs_options options; /* --conf, --uri, --user, --timeout */
         bool json;                 /* --json, before or after the verb */
+        bool takes_local;          /* the verb's operands may be file:// */
         bool quiet;                /* no progress */
         bool composite;            /* -D dfs.checksum.combine.mode=COMPOSITE_CRC */
         uint32_t replication;      /* of new files; 0: the server's (-D dfs.replication) */

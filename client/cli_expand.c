@@ -1,4 +1,5 @@
 /* Patterns in remote paths, by the rules of Hadoop's globStatus. */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,13 +238,55 @@ static enum bdfs_status expand(struct expansion *x, const char *typed, struct bd
         return rc;
 }
 
+/* ---- local ----------------------------------------------------------------------------------- */
+
+/* What stands behind file: of a local name, or NULL. */
+static const char *local_part(const char *typed)
+{
+        if (strncmp(typed, "file:", 5) != 0)
+                return NULL;
+        typed += strncmp(typed, "file://", 7) == 0 ? 7 : 5;
+        return typed[0] == '/' ? typed : NULL;
+}
+
+static enum bdfs_status add_local(struct cli_items *list, const char *path, struct bdfs_err *err)
+{
+        AUTO_FREE char *text = NULL;
+        struct cli_item it;
+
+        if (asprintf(&text, "file://%s", path) < 0)
+                return text = NULL, bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
+        if (cli_item_local(text, &it, err) != BDFS_OK)
+                return err->status;
+        return cli_items_add(list, &it, err);
+}
+
+static enum bdfs_status expand_local(const char *pattern, struct cli_items *ret,
+                                     struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+        glob_t found;
+        int got = glob(pattern, GLOB_BRACE, NULL, &found);
+
+        if (got == GLOB_NOMATCH)
+                return strpbrk(pattern, "*?[{\\") == NULL ? add_local(ret, pattern, err) : BDFS_OK;
+        if (got != 0)
+                return bdfs_fail(err, got == GLOB_NOSPACE ? BDFS_NO_MEMORY : BDFS_IO,
+                                 "`file://%s': it cannot be read", pattern);
+        for (size_t i = 0; i < found.gl_pathc && rc == BDFS_OK; i++)
+                rc = add_local(ret, found.gl_pathv[i], err);
+        globfree(&found);
+        return rc;
+}
+
 enum bdfs_status cli_expand(struct cli *cli, const char *typed, struct cli_items *ret,
                             struct bdfs_err *err)
 {
+        const char *local = cli->takes_local ? local_part(typed) : NULL;
         struct cli_items list = {0};
         struct expansion x = {.cli = cli, .found = &list};
 
-        if (expand(&x, typed, err) != BDFS_OK) {
+        if ((local != NULL ? expand_local(local, &list, err) : expand(&x, typed, err)) != BDFS_OK) {
                 cli_items_fini(&list);
                 return err->status;
         }

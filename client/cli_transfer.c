@@ -92,13 +92,52 @@ enum bdfs_status cli_transfer_target(const struct cli_item *dst, const struct cl
         return cli_item_child(dst, name, true, ret, err);
 }
 
+static void strip_last(char *path)
+{
+        char *slash = strrchr(path, '/');
+
+        if (slash != NULL)
+                slash[slash == path] = '\0';
+        else
+                (void)snprintf(path, 2, "."); /* no name is shorter */
+}
+
+/* By device and inode: a directory has many names. */
+static enum bdfs_status check_local_nesting(const struct cli_item *src,
+                                            const struct cli_item *target, struct bdfs_err *err)
+{
+        AUTO_FREE char *typed = strdup(target->path);
+        AUTO_FREE char *real = NULL;
+        bool itself = true;
+        struct stat st;
+
+        while (typed != NULL && (real = realpath(typed, NULL)) == NULL &&
+               strcmp(typed, "/") != 0 && strcmp(typed, ".") != 0) {
+                strip_last(typed); /* what is not there yet is in what is */
+                itself = false;
+        }
+        while (real != NULL && stat(real, &st) == 0) {
+                if (st.st_dev == src->device && st.st_ino == src->st.inode)
+                        return bdfs_fail(err, BDFS_INVALID, "`%s' to `%s': %s", src->text,
+                                         target->text, itself ? "are identical"
+                                                              : "is a subdirectory of itself");
+                if (strcmp(real, "/") == 0)
+                        return BDFS_OK;
+                strip_last(real);
+                itself = false;
+        }
+        return BDFS_OK; /* it cannot be looked at: making it will say why */
+}
+
 enum bdfs_status cli_transfer_check_nesting(const struct cli_item *src,
                                             const struct cli_item *target, struct bdfs_err *err)
 {
         size_t n = strlen(src->path);
 
-        if (src->fs == NULL || src->fs != target->fs || !cli_item_is_directory(src))
+        if (src->fs != target->fs || !cli_item_is_directory(src))
                 return BDFS_OK;
+        if (src->fs == NULL)
+                return check_local_nesting(src, target, err);
         if (strcmp(src->path, target->path) == 0)
                 return bdfs_fail(err, BDFS_INVALID, "`%s' to `%s%s': are identical", src->text,
                                  bdfs_uri(target->fs), target->path);
@@ -124,6 +163,20 @@ static void fail(struct cli *cli, const struct bdfs_err *err)
                 cli_error(cli, err);
 }
 
+/* What was moved: a file, or a directory that is empty by now. */
+static enum bdfs_status remove_source(const struct cli_item *it, struct bdfs_err *err)
+{
+        bool directory = it->st.type == BDFS_TYPE_DIRECTORY;
+
+        if (it->fs != NULL)
+                return bdfs_delete(it->fs, it->path, false, err) == BDFS_OK
+                               ? BDFS_OK
+                               : bdfs_wrap(err, "remove `%s'", it->text);
+        if ((directory ? rmdir(it->path) : unlink(it->path)) != 0)
+                return bdfs_fail_errno(err, errno, "remove `%s'", it->text);
+        return BDFS_OK;
+}
+
 static void copy_one(void *context, void *job)
 {
         struct run *r = context;
@@ -132,8 +185,8 @@ static void copy_one(void *context, void *job)
         struct bdfs_err err;
         enum bdfs_status rc = cli_copy_file(&r->t->copy, &p->from, &p->to, &err);
 
-        if (rc == BDFS_OK && r->t->move && unlink(p->from.path) != 0)
-                rc = bdfs_fail_errno(&err, errno, "remove `%s'", p->from.text);
+        if (rc == BDFS_OK && r->t->move)
+                rc = remove_source(&p->from, &err);
         if (rc == BDFS_OK)
                 cli_done(cli);
         else
@@ -219,8 +272,8 @@ static void finish_directories(struct run *r)
                 struct pair *p = &r->directories[i];
                 enum bdfs_status rc = cli_copy_attributes(&r->t->copy, &p->from, &p->to, &err);
 
-                if (rc == BDFS_OK && r->t->move && rmdir(p->from.path) != 0)
-                        rc = bdfs_fail_errno(&err, errno, "remove `%s'", p->from.text);
+                if (rc == BDFS_OK && r->t->move)
+                        rc = remove_source(&p->from, &err);
                 if (rc != BDFS_OK)
                         fail(r->t->copy.cli, &err);
                 pair_fini(p);
@@ -270,6 +323,11 @@ static enum bdfs_status check_one(const struct run *r, const struct level *above
                 return cli_item_fail(from, BDFS_NOT_FOUND, err);
         if (r->t->move && cli_item_is_directory(to))
                 return cli_item_fail(to, BDFS_EXISTS, err);
+        if (to->fs != NULL && (r->t->copy.preserve & PRESERVE_TIMES) != 0 &&
+            (from->st.mtime_ms < 0 || from->st.atime_ms < 0))
+                return bdfs_fail(err, BDFS_INVALID, "`%s': its times are from before 1970, which "
+                                 "the cluster cannot keep; without -p it can be copied",
+                                 from->text);
         if (from->st.type == BDFS_TYPE_SYMLINK)
                 return bdfs_fail(err, BDFS_UNSUPPORTED, "`%s': Operation not supported on symlinks",
                                  from->text);

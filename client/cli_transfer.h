@@ -14,7 +14,7 @@ struct cli_transfer {
         struct cli_copy copy;
         struct cli_item dst;
         unsigned threads;
-        bool move;              /* remove what was copied (moveFromLocal) */
+        bool move;              /* remove what was copied (moveFromLocal, moveToLocal) */
 };
 
 /* The last operand, or "." when there is only one; patterns must match one name. */

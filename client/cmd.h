@@ -7,11 +7,12 @@
 
 #include "client/cli_item.h"
 
-#define CMD_MAP(X)                                                                        \
-        X(admin) X(append) X(cat) X(checksum) X(chgrp) X(chmod) X(chown) X(concat)        \
-        X(count) X(cp) X(df) X(doctor) X(du) X(expunge) X(find) X(fsck) X(get)            \
-        X(getmerge) X(head) X(info) X(ls) X(mkdir) X(moveFromLocal) X(mv) X(put) X(rm)    \
-        X(rmdir) X(setrep) X(stat) X(tail) X(test) X(text) X(touch) X(touchz) X(truncate)
+#define CMD_MAP(X)                                                                       \
+        X(admin) X(append) X(cat) X(checksum) X(chgrp) X(chmod) X(chown) X(concat)       \
+        X(count) X(cp) X(df) X(doctor) X(du) X(dus) X(expunge) X(find) X(fsck) X(get)    \
+        X(getmerge) X(head) X(info) X(ls) X(lsr) X(mkdir) X(moveFromLocal)               \
+        X(moveToLocal) X(mv) X(put) X(rm) X(rmdir) X(rmr) X(setrep) X(stat) X(tail)      \
+        X(test) X(text) X(touch) X(touchz) X(truncate)
 #define X(name) int cmd_##name(struct cli *cli, int argc, char **argv);
 CMD_MAP(X)
 #undef X

@@ -146,7 +146,7 @@ int cmd_moveFromLocal(struct cli *cli, int argc, char **argv)
 
 /* ---- get ------------------------------------------------------------------------------------- */
 
-int cmd_get(struct cli *cli, int argc, char **argv)
+static int get(struct cli *cli, int argc, char **argv, bool move)
 {
         struct copy_flags f = {0};
         struct cli_transfer t = {.copy = {.cli = cli}};
@@ -157,6 +157,7 @@ int cmd_get(struct cli *cli, int argc, char **argv)
         struct bdfs_err err;
         const char *dst = ".";
 
+        t.move = move;
         if (!cli_options(cli, &argc, &argv, options, 1, CLI_MANY) ||
             !take_values(cli, &f, &t.threads))
                 return bdfs_status_exit(BDFS_USAGE);
@@ -166,6 +167,8 @@ int cmd_get(struct cli *cli, int argc, char **argv)
         t.copy.preserve = f.preserve ? PRESERVE_TIMES | PRESERVE_OWNER | PRESERVE_MODE : 0;
         if (argc > 1)
                 dst = argv[--argc];
+        if (strcmp(dst, "-") == 0 && move)
+                return cli_usage(cli, "-: what is moved needs a place that keeps it");
         if (strcmp(dst, "-") == 0)
                 return cmd_show(cli, argc, argv);
         if (cli_item_local(dst, &t.dst, &err) != BDFS_OK) {
@@ -173,6 +176,16 @@ int cmd_get(struct cli *cli, int argc, char **argv)
                 return cli_exit(cli);
         }
         return transfer_expanded(&t, argc, argv);
+}
+
+int cmd_get(struct cli *cli, int argc, char **argv)
+{
+        return get(cli, argc, argv, false);
+}
+
+int cmd_moveToLocal(struct cli *cli, int argc, char **argv)
+{
+        return get(cli, argc, argv, true);
 }
 
 /* ---- cp -------------------------------------------------------------------------------------- */
@@ -216,6 +229,7 @@ int cmd_cp(struct cli *cli, int argc, char **argv)
                 {"-block-size", NULL, &f.block_size}, {NULL, NULL, NULL}};
         struct bdfs_err err;
 
+        cli->takes_local = true;
         if (!take_preserve(cli, &argc, argv, &t.copy.preserve) ||
             !cli_options(cli, &argc, &argv, options, 2, CLI_MANY) ||
             !take_values(cli, &f, &t.threads))

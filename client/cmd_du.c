@@ -112,8 +112,17 @@ int cmd_du(struct cli *cli, int argc, char **argv)
 
 /* ---- count ----------------------------------------------------------------------------------- */
 
+/* Kinds of storage that can have a quota of their own, in HDFS's order. Nothing has one here. */
+static const char *const storage_types[] = {"SSD", "DISK", "ARCHIVE", "PROVIDED", "NVDIMM",
+                                            "RAM_DISK"};
+#define STORAGE_TYPES (sizeof(storage_types) / sizeof(storage_types[0]))
+#define STORAGE_TYPES_LISTED (STORAGE_TYPES - 1) /* when none is named */
+
 struct count {
         struct cli *cli;
+        bool by_type;
+        const char *types[STORAGE_TYPES]; /* -t */
+        size_t types_n;
         bool quotas, human, header, usage_only, no_snapshots, policy, snapshots;
 };
 
@@ -138,11 +147,14 @@ static enum bdfs_status count_visit(void *arg, struct cli_item *it, struct bdfs_
                 cli_json_add(c->cli, summary_json(it, &s));
                 return BDFS_OK;
         }
-        if (c->quotas || c->usage_only) {
+        if (c->by_type) {
+                for (size_t i = 0; i < c->types_n; i++)
+                        cli_print(c->cli, "%14s %18s ", "none", "inf");
+        } else if (c->quotas || c->usage_only) {
                 print_quota(c, s.name_quota, s.files + s.directories, s.name_quota <= 0, 12);
                 print_quota(c, s.space_quota, s.space, s.space_quota < 0, 15);
         }
-        if (!c->usage_only)
+        if (!c->usage_only && !c->by_type)
                 cli_print(c->cli, "%12s %12s %18s ",
                           cli_size(a, (int64_t)s.directories, c->human),
                           cli_size(b, (int64_t)s.files, c->human),
@@ -155,12 +167,25 @@ static enum bdfs_status count_visit(void *arg, struct cli_item *it, struct bdfs_
         return BDFS_OK;
 }
 
+static void print_type_head(struct count *c)
+{
+        for (size_t i = 0; i < c->types_n; i++) {
+                char quota[32], left[32];
+
+                (void)snprintf(quota, sizeof(quota), "%s_QUOTA", c->types[i]);
+                (void)snprintf(left, sizeof(left), "REM_%s_QUOTA", c->types[i]);
+                cli_print(c->cli, "%14s %18s ", quota, left);
+        }
+}
+
 static void print_head(struct count *c)
 {
-        if (c->quotas || c->usage_only)
+        if (c->by_type)
+                print_type_head(c);
+        else if (c->quotas || c->usage_only)
                 cli_print(c->cli, "%12s %15s %15s %15s ", "QUOTA", "REM_QUOTA", "SPACE_QUOTA",
                           "REM_SPACE_QUOTA");
-        if (!c->usage_only)
+        if (!c->usage_only && !c->by_type)
                 cli_print(c->cli, "%12s %12s %18s ", "DIR_COUNT", "FILE_COUNT", "CONTENT_SIZE");
         if (c->policy)
                 cli_print(c->cli, "%20s ", "ERASURECODING_POLICY");
@@ -168,6 +193,51 @@ static void print_head(struct count *c)
                 cli_print(c->cli, "%18s %24s %24s %28s ", "SNAPSHOT_LENGTH", "SNAPSHOT_FILE_COUNT",
                           "SNAPSHOT_DIR_COUNT", "SNAPSHOT_SPACE_CONSUMED");
         cli_print(c->cli, "PATHNAME\n");
+}
+
+static bool add_type(struct count *c, const char *name, size_t n)
+{
+        for (size_t i = 0; i < STORAGE_TYPES; i++) {
+                if (strlen(storage_types[i]) != n || strncasecmp(storage_types[i], name, n) != 0)
+                        continue;
+                if (c->types_n == STORAGE_TYPES)
+                        return false;
+                c->types[c->types_n++] = storage_types[i];
+                return true;
+        }
+        return false;
+}
+
+/* -t, with a list of types when more than one word follows; out of @argv. False: what is wrong was
+ * said. */
+static bool take_types(struct count *c, int *argc, char **argv)
+{
+        int at = 1, words = 1;
+        const char *list = NULL;
+
+        while (at < *argc && argv[at][0] == '-' && strcmp(argv[at], "-t") != 0 &&
+               strcmp(argv[at], "--") != 0)
+                at++;
+        if (at == *argc || strcmp(argv[at], "-t") != 0)
+                return true;
+        c->by_type = true;
+        if (*argc - at > 2 && argv[at + 1][0] != '-')
+                list = argv[at + 1], words = 2;
+        for (size_t i = 0; list == NULL && i < STORAGE_TYPES_LISTED; i++)
+                c->types[c->types_n++] = storage_types[i];
+        for (; list != NULL && *list != '\0'; list += strspn(list, ",")) {
+                size_t n = strcspn(list, ",");
+
+                if (!add_type(c, list, n)) {
+                        (void)cli_usage(c->cli, "%.*s: no type of storage, or one too many",
+                                        (int)n, list);
+                        return false;
+                }
+                list += n;
+        }
+        memmove(argv + at, argv + at + words, (size_t)(*argc - at - words) * sizeof(*argv));
+        *argc -= words;
+        return true;
 }
 
 int cmd_count(struct cli *cli, int argc, char **argv)
@@ -179,8 +249,9 @@ int cmd_count(struct cli *cli, int argc, char **argv)
                 {"e", &c.policy, NULL}, {"s", &c.snapshots, NULL}, {NULL, NULL, NULL}};
         int rc;
 
-        if (!cli_options(cli, &argc, &argv, options, 1, CLI_MANY))
+        if (!take_types(&c, &argc, argv) || !cli_options(cli, &argc, &argv, options, 1, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
+        c.by_type = c.by_type && (c.quotas || c.usage_only); /* else it says nothing */
         if (cli->json)
                 cli_json_begin(cli);
         else if ((c.quotas || c.usage_only) && c.no_snapshots)

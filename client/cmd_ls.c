@@ -325,6 +325,7 @@ int cmd_ls(struct cli *cli, int argc, char **argv)
 
         if (!cli_options(cli, &argc, &argv, options, 0, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
+        cli->takes_local = true;
         ls.printable = ls.printable || isatty(STDOUT_FILENO) == 1;
         cli_expand_all(cli, argc == 0 ? 1 : argc, argc == 0 ? home : argv, &items);
         if (cli->json)

@@ -142,18 +142,33 @@ static enum bdfs_status touch_one(void *arg, struct cli_item *it, struct bdfs_er
                            one && t->modified ? -1 : t->time_ms, err);
 }
 
-/* yyyyMMdd:HHmmss here */
-static bool parse_time(const char *text, int64_t *ret_ms)
+/* yyyyMMdd:HHmmss here; what is wrong with it, or NULL. */
+static const char *parse_time(const char *text, int64_t *ret_ms)
 {
-        struct tm tm = {.tm_isdst = -1};
-        const char *end = strptime(text, "%Y%m%d:%H%M%S", &tm);
+        static const char shape[] = "00000000:000000";
+        struct tm tm = {.tm_isdst = -1}, back;
         time_t s;
 
-        if (end == NULL || *end != '\0')
-                return false;
-        s = mktime(&tm);
+        for (size_t i = 0; i < sizeof(shape); i++) {
+                if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+                        return "Unable to parse the specified timestamp %s. The expected format is "
+                               "yyyyMMdd:HHmmss";
+        }
+        (void)sscanf(text, "%4d%2d%2d:%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+                     &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+        if (tm.tm_year < 1970)
+                return "%s is before 1970, and such times cannot be kept";
+        tm.tm_year -= 1900;
+        tm.tm_mon--;
+        back = tm;
+        s = mktime(&back);
+        if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || tm.tm_hour > 23 ||
+            tm.tm_min > 59 || tm.tm_sec > 59)
+                return "there is no time %s: no such day, hour, minute or second";
+        if (s < 0)
+                return "%s is before 1970, and such times cannot be kept";
         *ret_ms = (int64_t)s * 1000;
-        return s != (time_t)-1;
+        return NULL;
 }
 
 int cmd_touch(struct cli *cli, int argc, char **argv)
@@ -166,9 +181,12 @@ int cmd_touch(struct cli *cli, int argc, char **argv)
         if (!cli_options(cli, &argc, &argv, options, 1, CLI_MANY))
                 return bdfs_status_exit(BDFS_USAGE);
         t.time_ms = os_wall_ms();
-        if (t.when != NULL && !parse_time(t.when, &t.time_ms))
-                return cli_usage(cli, "Unable to parse the specified timestamp %s. The expected "
-                                      "format is yyyyMMdd:HHmmss", t.when);
+        if (t.when != NULL) {
+                const char *wrong = parse_time(t.when, &t.time_ms);
+
+                if (wrong != NULL)
+                        return cli_usage(cli, wrong, t.when);
+        }
         return for_each(cli, argc, argv, touch_one, &t, NULL);
 }
 

@@ -67,13 +67,17 @@ static enum bdfs_status find_namenode(struct bdfs *fs, const struct bdfs_options
 {
         int64_t deadline_ms = os_mono_ms() + fs->timeout_ms;
         char text[400];
+        enum bdfs_status rc;
 
         if (o->uri != NULL && strncmp(o->uri, "hdfs://", 7) == 0) {
                 fs->hadoop = true;
                 (void)snprintf(text, sizeof(text), "%.300s", o->uri);
                 if (text[strlen(text) - 1] == '/' && strlen(text) > 7)
                         text[strlen(text) - 1] = '\0'; /* hdfs://host:port/ */
-                if (host_port_resolve(text + 7, 8020, deadline_ms, ret, err) != BDFS_OK)
+                rc = host_port_resolve(text + 7, 8020, deadline_ms, ret, err);
+                if (rc == BDFS_USAGE)
+                        return bdfs_fail(err, rc, "%s is not hdfs://host:port", o->uri);
+                if (rc != BDFS_OK)
                         return bdfs_wrap(err, "%s", o->uri);
         } else {
                 if (!fs->conf_loaded)

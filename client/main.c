@@ -36,6 +36,12 @@ static const struct cli_verb *find_verb(const char *name)
         return NULL;
 }
 
+static int no_verb(const char *name)
+{
+        (void)fprintf(stderr, "bdfs: %s: no such verb\n  `bdfs help` lists them\n", name);
+        return bdfs_status_exit(BDFS_USAGE);
+}
+
 static bool take_timeout(struct cli *cli, const char *text)
 {
         char *end;
@@ -129,11 +135,8 @@ static int run(struct cli *cli, int argc, char **argv)
         int rc;
 
         cli->verb = find_verb(argv[0]);
-        if (cli->verb == NULL) {
-                (void)fprintf(stderr, "bdfs: %s: no such verb\n  `bdfs help` lists them\n",
-                              argv[0]);
-                return bdfs_status_exit(BDFS_USAGE);
-        }
+        if (cli->verb == NULL)
+                return no_verb(argv[0]);
         if (wants_help(argc, argv))
                 return verb_help(cli->verb);
         if (!cli->verb->raw && !take_later(cli, &argc, argv))
@@ -144,11 +147,17 @@ static int run(struct cli *cli, int argc, char **argv)
         return rc;
 }
 
+/* For some verbs, or which there are. */
 static int help(int argc, char **argv)
 {
-        const struct cli_verb *v = argc > 0 ? find_verb(argv[0]) : NULL;
+        for (int i = 0; i < argc; i++) {
+                const struct cli_verb *v = find_verb(argv[i]);
 
-        return v != NULL ? verb_help(v) : usage(argc == 0 ? 0 : bdfs_status_exit(BDFS_USAGE));
+                if (v == NULL)
+                        return no_verb(argv[i]);
+                (void)verb_help(v);
+        }
+        return argc == 0 ? usage(0) : 0;
 }
 
 /* What `make pages` asks for: the verbs, a manual page, the completion. */
@@ -183,19 +192,47 @@ static bool is_dfs(const char *word)
         return strcmp(word, "dfs") == 0 || strcmp(word, "fs") == 0;
 }
 
+/* -usage [VERB ...], as FsShell has it. */
+static int usages(struct cli *cli, int argc, char **argv)
+{
+        for (size_t i = 0; argc == 0 && i < cli_verbs_n; i++)
+                cli_print(cli, "usage: bdfs %s %s\n", cli_verbs[i].name, cli_verbs[i].usage);
+        for (int i = 0; i < argc; i++) {
+                const struct cli_verb *v = find_verb(argv[i]);
+
+                if (v == NULL)
+                        return no_verb(argv[i]);
+                cli_print(cli, "usage: bdfs %s %s\n", v->name, v->usage);
+        }
+        return 0;
+}
+
+/* What the program says about itself, with or without dashes; false: @argv is something else. */
+static bool about(struct cli *cli, int argc, char **argv, int *ret)
+{
+        const char *word = argv[0] + strspn(argv[0], "-");
+
+        if (strcmp(word, "help") == 0)
+                *ret = help(argc - 1, argv + 1);
+        else if (strcmp(word, "usage") == 0)
+                *ret = usages(cli, argc - 1, argv + 1);
+        else if (strcmp(word, "version") == 0 && argc == 1)
+                cli_print(cli, "bdfs %s\n", BDFS_VERSION);
+        else
+                return false;
+        return true;
+}
+
 static int command(struct cli *cli, int argc, char **argv)
 {
-        int at = 1, took;
+        int at = 1, took, code = 0;
 
-        if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-help") == 0 ||
-                         strcmp(argv[1], "help") == 0))
-                return help(argc - 2, argv + 2);
-        if (argc > 1 && wants_page(argv[1]))
+        if (at < argc && wants_page(argv[at]))
                 return make_page(argc, argv);
-        if (argc > 1 && strcmp(argv[1], "--version") == 0)
-                return cli_print(cli, "bdfs %s\n", BDFS_VERSION), 0;
         if (at < argc && is_dfs(argv[at]))
                 at++;
+        if (at < argc && about(cli, argc - at, argv + at, &code))
+                return code;
         while (at < argc && (took = take_option(cli, argc - at, argv + at, true)) != 0) {
                 if (took == -2)
                         return cli->first_code;
@@ -213,6 +250,8 @@ static int command(struct cli *cli, int argc, char **argv)
                 at++;
         if (at >= argc)
                 return usage(bdfs_status_exit(BDFS_USAGE));
+        if (about(cli, argc - at, argv + at, &code))
+                return code;
         return run(cli, argc - at, argv + at);
 }
 

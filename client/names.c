@@ -340,6 +340,8 @@ static enum bdfs_status set_times(struct bdfs *fs, const char *path, int64_t mti
 {
         Hadoop__SetTimesRequestProto q = HADOOP__SET_TIMES_REQUEST_PROTO__INIT;
 
+        if (mtime_ms < -1 || atime_ms < -1)
+                return bdfs_fail(err, BDFS_INVALID, "`%s': times before 1970 cannot be kept", path);
         q.src = (char *)(uintptr_t)path;
         q.mtime = (uint64_t)mtime_ms;
         q.atime = (uint64_t)atime_ms;

@@ -20,7 +20,7 @@ expect 6 "host nobody\.invalid: " "$bdfs" cat hdfs://nobody.invalid:8020/f
 expect 6 "host nobody\.invalid: " "$bdfs" --uri hdfs://nobody.invalid ls /
 for wrong in "hdfs://:1" "hdfs://localhost:" "hdfs://localhost:0" "hdfs://localhost:65536" "hdfs://localhost:12a" \
         "hdfs://[::1" "hdfs://::1:8020" "hdfs://[]:8020" "hdfs://local host:1" "hdfs://u@localhost:1"; do
-        expect 2 'is not host:port' "$bdfs" --uri "$wrong" ls /
+        expect 2 'is not hdfs://host:port' "$bdfs" --uri "$wrong" ls /
 done
 # in client.conf
 for host in localhost 127.0.0.1; do
