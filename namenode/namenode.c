@@ -126,6 +126,29 @@ static enum bdfs_status open_commit(struct namenode *nn, struct bdfs_err *err)
         return blocks_set_commit(nn->blocks, nn->commit, err);
 }
 
+static void add_services(struct namenode *nn)
+{
+        const unsigned own = 1u << RPC_OWN, both = own | 1u << RPC_HADOOP;
+        /* of Hadoop's administration and tools */
+        static const char *const others[] = {
+                "org.apache.hadoop.ha.HAServiceProtocol",
+                "org.apache.hadoop.tools.GetUserMappingsProtocol",
+                "org.apache.hadoop.ipc.RefreshCallQueueProtocol",
+                "org.apache.hadoop.security.RefreshUserMappingsProtocol",
+                "org.apache.hadoop.security.authorize.RefreshAuthorizationPolicyProtocol",
+                "org.apache.hadoop.hdfs.server.protocol.NamenodeProtocol",
+        };
+        size_t n = 0;
+
+        nn->services[n++] = (struct rpc_service){"org.apache.hadoop.hdfs.protocol.ClientProtocol",
+                                                 serve_client_handler, nn, both};
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                nn->services[n++] = (struct rpc_service){others[i], serve_other_handler, nn, both};
+        nn->services[n++] = (struct rpc_service){"bdfs.ClientService", serve_bdfs_handler, nn, own};
+        nn->services[n++] = serve_datanode_service(nn);
+        BDFS_ASSERT(n == NAMENODE_SERVICES);
+}
+
 static enum bdfs_status open_server(struct namenode *nn, struct bdfs_err *err)
 {
         const struct namenode_conf *c = nn->conf;
@@ -138,19 +161,11 @@ static enum bdfs_status open_server(struct namenode *nn, struct bdfs_err *err)
                 .services = nn->services,
                 .services_n = NAMENODE_SERVICES,
         };
-        const unsigned own = 1u << RPC_OWN, both = own | 1u << RPC_HADOOP;
 
         (void)snprintf(config.own.host, sizeof(config.own.host), "%s", c->listen);
         if (c->hadoop)
                 (void)snprintf(config.hadoop.host, sizeof(config.hadoop.host), "%s", c->listen);
-        nn->services[0] = (struct rpc_service){"org.apache.hadoop.hdfs.protocol.ClientProtocol",
-                                               serve_client_handler, nn, both};
-        nn->services[1] = (struct rpc_service){"org.apache.hadoop.ha.HAServiceProtocol",
-                                               serve_other_handler, nn, both};
-        nn->services[2] = (struct rpc_service){"org.apache.hadoop.tools.GetUserMappingsProtocol",
-                                               serve_other_handler, nn, both};
-        nn->services[3] = (struct rpc_service){"bdfs.ClientService", serve_bdfs_handler, nn, own};
-        nn->services[4] = serve_datanode_service(nn);
+        add_services(nn);
         return rpc_server_start(&nn->server, &config, err);
 }
 

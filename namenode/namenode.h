@@ -22,7 +22,7 @@
 #include "net/rpc_server.h"
 
 #define NAMENODE_GATEWAYS_MAX 16
-#define NAMENODE_SERVICES 5
+#define NAMENODE_SERVICES 9
 
 struct background;
 struct doubts;

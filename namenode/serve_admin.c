@@ -313,6 +313,17 @@ SUPERUSER_EMPTY(restore_storage, "checkRestoreFailedStorage",
                 Hadoop__RestoreFailedStorageResponseProto,
                 HADOOP__RESTORE_FAILED_STORAGE_RESPONSE_PROTO__INIT)
 
+static void set_balancer_bandwidth(void *context, struct rpc_call *call)
+{
+        struct bdfs_err err;
+
+        if (!serve_require_superuser(context, call, "setBalancerBandwidth"))
+                return;
+        (void)bdfs_fail(&err, BDFS_UNSUPPORTED, "bdfs has no balancer yet, so that there is no "
+                        "bandwidth to set");
+        rpc_call_fail(call, &err);
+}
+
 static void get_ha_state(void *context, struct rpc_call *call)
 {
         Hadoop__HAServiceStateResponseProto r = HADOOP__HASERVICE_STATE_RESPONSE_PROTO__INIT;
@@ -349,6 +360,7 @@ rpc_handler *serve_admin_handler(enum method_id id)
         case METHOD_CLIENT_finalizeUpgrade: return finalize_upgrade;
         case METHOD_CLIENT_rollingUpgrade: return rolling_upgrade;
         case METHOD_CLIENT_restoreFailedStorage: return restore_storage;
+        case METHOD_CLIENT_setBalancerBandwidth: return set_balancer_bandwidth;
         case METHOD_CLIENT_getHAServiceState: return get_ha_state;
         case METHOD_CLIENT_getEnclosingRoot: return get_enclosing_root;
         default: return NULL;

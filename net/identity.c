@@ -106,6 +106,15 @@ static void cache_fini(struct cache *c)
                         free(c->sets[i][k]);
 }
 
+void identity_forget(struct identity *id)
+{
+        AUTO_LOCK(&id->lock);
+
+        cache_fini(&id->groups);
+        cache_fini(&id->names);
+        id->groups = id->names = (struct cache){0};
+}
+
 static void cached_names(const struct cached *e, struct os_groups *ret)
 {
         const char *at = e->text + strlen(e->text) + 1;

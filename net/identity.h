@@ -48,5 +48,8 @@ enum bdfs_status identity_check_real(struct identity *id, const struct os_peer *
  * tokens); gateways unless it is a superuser's. */
 bool identity_may_forward(struct identity *id, const struct os_peer *peer, const char *user);
 
+/* What was looked up is asked of the host anew. */
+void identity_forget(struct identity *id);
+
 /* The host's groups of @user; none (n = 0) when the host does not know the name. */
 void identity_groups(struct identity *id, const char *user, struct os_groups *ret);

@@ -38,6 +38,7 @@ enum ipc_error_code {
 #define EXCEPTION_IO "java.io.IOException"
 #define EXCEPTION_ACCESS_CONTROL "org.apache.hadoop.security.AccessControlException"
 #define EXCEPTION_VERSION_MISMATCH "org.apache.hadoop.ipc.RPC$VersionMismatch"
+#define EXCEPTION_AUTHORIZATION "org.apache.hadoop.security.authorize.AuthorizationException"
 #define EXCEPTION_ACL "org.apache.hadoop.hdfs.protocol.AclException"
 #define EXCEPTION_SNAPSHOT "org.apache.hadoop.hdfs.protocol.SnapshotException"
 #define EXCEPTION_SNAPSHOT_ACCESS "org.apache.hadoop.hdfs.protocol.SnapshotAccessControlException"

@@ -26,6 +26,7 @@
         X(REFRESH_USERS,   "org.apache.hadoop.security.RefreshUserMappingsProtocol") \
         X(REFRESH_POLICY, \
           "org.apache.hadoop.security.authorize.RefreshAuthorizationPolicyProtocol") \
+        X(NAMENODE,        "org.apache.hadoop.hdfs.server.protocol.NamenodeProtocol") \
         X(META_INFO,       "org.apache.hadoop.ipc.ProtocolMetaInfoPB") \
         X(BDFS_DATANODE,   "bdfs.DatanodeService") \
         X(BDFS_CLIENT,     "bdfs.ClientService") \
@@ -178,6 +179,7 @@ enum protocol_id {
           refresh_super_user_groups_configuration, ANY) \
         X(REFRESH_USERS, refreshUserToGroupsMappings, refresh_user_to_groups_mappings, ANY) \
         X(REFRESH_POLICY, refreshServiceAcl, refresh_service_acl, ANY) \
+        X(NAMENODE, versionRequest, version, ANY) \
         X(META_INFO, getProtocolSignature, get_protocol_signature, ANY) \
         X(META_INFO, getProtocolVersions, get_protocol_versions, ANY)
 

@@ -22,6 +22,16 @@ part_meta() {
         both 16 "$(scale 8000)" create stat list rename delete
         down
 }
+part_nn() { # Hadoop's own benchmark of namenodes, the same program against both
+        local tools=$root/tests/interop/tools.sh out=${HADOOP_LIB%/lib}
+        java_ready || return 0
+        up --no-agents --hadoop loopback --min-block-size 1024
+        LABEL=bdfs "$tools" --bench "$(hadoop_port)" "$out" "$(scale 2000)" || note nnthroughput "it did not run"
+        if apache_up; then
+                LABEL=hdfs "$tools" --bench "$apache_uri" "$out" "$(scale 2000)" || note nnthroughput "it did not run on Apache HDFS"
+        fi
+        down
+}
 part_small() {
         up --no-agents --hadoop loopback
         both 1 "$(scale 200)" create4k read4k delete4k

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Figures of bdfs and of what is beside it on this machine: one JSON line each (README.md).
 #
-#   run.sh [PART...]      PARTs: meta small data flushes restart cli mount job; all unless named
+#   run.sh [PART...]      PARTs: meta nn small data flushes restart cli mount job; all unless named
 #   BENCH="meta data"     the same by environment;  QUICK=1 less of everything;  ROUNDS=3 repeats
 #   FIRST_READS=5         turns of each system at a first read; 3 with QUICK
 #   HADOOP_LIB=DIR        Apache Hadoop's jars; by default build/interop/lib
@@ -111,7 +111,7 @@ for part in "$here"/part_*.sh; do
 done
 parts=("$@")
 # shellcheck disable=SC2206
-[ ${#parts[@]} -gt 0 ] || parts=(${BENCH:-meta small data flushes restart cli mount job})
+[ ${#parts[@]} -gt 0 ] || parts=(${BENCH:-meta nn small data flushes restart cli mount job})
 
 # what the figures depend on beside the programs: BBR paces loopback for all but bdfs, which asks for reno
 jq -nc --arg kernel "$(uname -r)" --argjson cores "$(nproc)" \

@@ -26,6 +26,7 @@ try() {
 }
 try "programs against bdfs" "$here/run.sh" --against "$uri" $python --seeds $seeds --count $count "$out"
 try "extent maps" "$here/extents.sh" $python "$out"
+try "Hadoop's own tools" env -u BDFS_CONF "$here/tools.sh" "$out"
 if [ "$(id -u)" = 0 ]; then
         try "a user's own file while it is written" "$here/own_write.sh" "$uri" "$out"
 else

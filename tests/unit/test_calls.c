@@ -26,7 +26,8 @@ static const struct {
 } intended[] = {
         {METHOD_CLIENT_setQuota, NO_SUCH_METHOD, "quotas come later, and have no switch"},
         {METHOD_CLIENT_disallowSnapshot, NO_SUCH_METHOD, "snapshots too"},
-        {METHOD_CLIENT_setBalancerBandwidth, NO_SUCH_METHOD, "there is no balancer yet"},
+        {METHOD_CLIENT_setBalancerBandwidth, "java.lang.UnsupportedOperationException",
+         "there is no balancer yet"},
         {METHOD_CLIENT_getHAServiceState, NULL, "who asks wants to know that it is the active one"},
 };
 

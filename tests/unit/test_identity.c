@@ -352,6 +352,25 @@ static void answers_are_kept_until_they_expire(void **state)
         identity_free(id);
 }
 
+static void what_is_forgotten_is_asked_anew(void **state)
+{
+        struct identity *id = fresh(ALICE);
+        struct os_groups groups;
+        struct caller c;
+        struct bdfs_err err;
+
+        (void)state;
+        for (int i = 1; i <= 3; i++) {
+                assert_int_equal(ask(id, BOB, "bob", &c, &err), BDFS_OK);
+                identity_groups(id, "bob", &groups);
+                identity_groups(id, "bob", &groups);
+                assert_int_equal(host.group_calls, i);
+                assert_int_equal(host.name_calls, i);
+                identity_forget(id);
+        }
+        identity_free(id);
+}
+
 static size_t cached_count(const struct cache *c)
 {
         size_t n = 0;
@@ -410,6 +429,7 @@ int main(void)
                 cmocka_unit_test(a_name_service_that_is_down_refuses),
                 cmocka_unit_test(forwarding_is_for_root_owner_and_gateways),
                 cmocka_unit_test(answers_are_kept_until_they_expire),
+                cmocka_unit_test(what_is_forgotten_is_asked_anew),
                 cmocka_unit_test(cache_is_bounded_and_always_right),
                 cmocka_unit_test(too_many_gateways_are_refused),
         };

@@ -71,6 +71,7 @@ static void messages_are_named_after_their_method(void **state)
 {
         static const enum method_id others[] = {METHOD_CLIENT_getFsStats,
                                                 METHOD_CLIENT_getHAServiceState,
+                                                METHOD_NAMENODE_versionRequest,
                                                 METHOD_GENERIC_REFRESH_refresh};
 
         (void)state;
@@ -95,6 +96,8 @@ static void messages_are_named_after_their_method(void **state)
                          &hadoop__get_fs_status_request_proto__descriptor);
         assert_ptr_equal(method_of(METHOD_CLIENT_getHAServiceState)->response,
                          &hadoop__haservice_state_response_proto__descriptor);
+        assert_ptr_equal(method_of(METHOD_NAMENODE_versionRequest)->request,
+                         &hadoop__version_request_proto__descriptor);
         assert_ptr_equal(method_of(METHOD_GENERIC_REFRESH_refresh)->response,
                          &hadoop__generic_refresh_response_collection_proto__descriptor);
 }
