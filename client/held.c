@@ -546,7 +546,7 @@ void held_keep_fresh(struct held *h, struct held_page **page)
 bool held_is_lost(struct held *h, const struct held_piece *piece, enum bdfs_status why)
 {
         return (piece->lost || atomic_load(&h->gone)) &&
-               (why == BDFS_REPLICA_NOT_FOUND || why == BDFS_TOKEN);
+               (why == BDFS_REPLICA_NOT_FOUND || why == BDFS_REPLACED || why == BDFS_TOKEN);
 }
 
 enum bdfs_status held_explain(struct held *h, const struct held_piece *piece, struct bdfs_err *err)

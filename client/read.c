@@ -148,7 +148,7 @@ static enum bdfs_status find_piece(struct bdfs_file *f, struct attempt *a, uint6
 /* A datanode that does not have it, or will not show it, may be as good as others for the rest. */
 static bool is_node_fault(enum bdfs_status why)
 {
-        return why != BDFS_REPLICA_NOT_FOUND && why != BDFS_TOKEN;
+        return why != BDFS_REPLICA_NOT_FOUND && why != BDFS_REPLACED && why != BDFS_TOKEN;
 }
 
 static void blame(struct bdfs *fs, struct attempt *a, const struct os_addr *addr,

@@ -161,8 +161,10 @@ enum bdfs_status call_check_mode(struct call *c, mode_t mode)
 
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret)
 {
-        if (st->type == BDFS_TYPE_FILE)
+        if (st->type == BDFS_TYPE_FILE) {
+                nodes_note(m->nodes, st);
                 nodes_tell_kept(m->nodes, st);
+        }
         attrs_fill(m->ids, st, ret);
         if (st->type == BDFS_TYPE_FILE) {
                 ret->st_size = (off_t)nodes_tell_length(m->nodes, st->inode, st->length);

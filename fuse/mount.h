@@ -21,6 +21,7 @@
 
 #define MOUNT_THREADS 64
 #define MOUNT_ATTR_SECONDS 1.0     /* how old attributes and names may be */
+#define MOUNT_CHANGED_MS 1000      /* how often a file that is read is asked after */
 #define MOUNT_DIRECTORIES 65536    /* whose modes are remembered */
 #define MOUNT_VERSIONS 65536       /* files whose pages the kernel may keep */
 #define MOUNT_IO_BYTES (1u << 20)  /* the most that is read or written at once */

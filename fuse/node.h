@@ -32,7 +32,12 @@ struct node {
         struct node *next;           /* guarded by: nodes.lock */
         unsigned handles, writers;   /* guarded by: nodes.lock */
         unsigned active;             /* writers that wrote since they were closed; nodes.lock */
-        uint64_t generation;         /* guarded by: nodes.lock; raised when the bytes changed */
+        atomic_uint_fast64_t generation; /* raised when the bytes changed */
+        struct node_seen {           /* what the namenode said last */
+                int64_t at_ms;       /* when it was asked, or the node made */
+                bool known;
+                struct bdfs_stat st; /* without a target */
+        } seen;                      /* guarded by: nodes.lock */
         atomic_uint_fast64_t told;   /* the length that the kernel heard last */
         atomic_uint_fast64_t shown;  /* bytes written, while a pipeline is open */
         struct kept kept;            /* attributes that go with the end */
@@ -77,6 +82,13 @@ uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length);
 
 uint64_t nodes_generation(struct nodes *t, const struct node *n);
 uint64_t nodes_new_generation(struct nodes *t, struct node *n);
+/* What the namenode says of a file: other attributes than before mean other bytes, and so does the
+ * first word, since somebody may have read it already. */
+void nodes_note(struct nodes *t, const struct bdfs_stat *st);
+/* The same of a file that is open and was deleted meanwhile; false: nothing was said of it. */
+bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret);
+/* Is it time to ask the namenode whether others changed the file? True to one caller at a time. */
+bool nodes_should_ask(struct nodes *t, struct node *n, int64_t every_ms);
 /* A writer wrote, or closed one of its copies; the number of the active ones is returned. */
 unsigned nodes_active(struct nodes *t, struct node *n, int change);
 

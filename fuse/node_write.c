@@ -320,6 +320,7 @@ enum bdfs_status node_truncate(struct node *n, struct conn *conn, const char *pa
         n->length = length;
         n->length_known = true;
         atomic_store(&n->told, length);
+        (void)atomic_fetch_add(&n->generation, 1);
         return BDFS_OK;
 }
 

@@ -55,6 +55,8 @@ static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
         n->conns = t->conns;
         n->given_up = &t->given_up;
         atomic_init(&n->told, 0);
+        atomic_init(&n->generation, 0);
+        n->seen.at_ms = os_mono_ms();
         atomic_init(&n->shown, NODE_NOT_WRITTEN);
         os_mutex_init(&n->lock);
         kept_init(&n->kept);
@@ -202,16 +204,56 @@ uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length)
 
 uint64_t nodes_generation(struct nodes *t, const struct node *n)
 {
-        AUTO_LOCK(&t->lock);
-
-        return n->generation;
+        (void)t;
+        return atomic_load(&n->generation);
 }
 
 uint64_t nodes_new_generation(struct nodes *t, struct node *n)
 {
+        (void)t;
+        return atomic_fetch_add(&n->generation, 1) + 1;
+}
+
+void nodes_note(struct nodes *t, const struct bdfs_stat *st)
+{
+        struct node *n;
+        bool changed;
+
+        if (!nodes_any(t))
+                return;
+        AUTO_LOCK(&t->lock);
+        n = *place_of(t, st->inode);
+        if (n == NULL)
+                return;
+        changed = !n->seen.known || n->seen.st.mtime_ms != st->mtime_ms ||
+                  n->seen.st.length != st->length;
+        n->seen = (struct node_seen){os_mono_ms(), true, *st};
+        n->seen.st.target = NULL;
+        if (changed)
+                (void)nodes_new_generation(t, n);
+}
+
+bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret)
+{
+        AUTO_LOCK(&t->lock);
+        const struct node *n = *place_of(t, inode);
+
+        if (n == NULL || !n->seen.known)
+                return false;
+        *ret = n->seen.st;
+        return true;
+}
+
+bool nodes_should_ask(struct nodes *t, struct node *n, int64_t every_ms)
+{
+        int64_t now = os_mono_ms();
         AUTO_LOCK(&t->lock);
 
-        return ++n->generation;
+        if (now - n->seen.at_ms < every_ms ||
+            atomic_load(&n->shown) != NODE_NOT_WRITTEN) /* nobody else can write then */
+                return false;
+        n->seen.at_ms = now;
+        return true;
 }
 
 unsigned nodes_active(struct nodes *t, struct node *n, int change)

@@ -20,12 +20,16 @@ static void answer_attr(struct call *c)
 {
         struct bdfs_stat st;
         struct stat attr;
+        enum bdfs_status rc = bdfs_lstat(c->fs, c->path, &st, &c->err);
+        bool deleted = rc == BDFS_NOT_FOUND && nodes_recall(c->m->nodes, c->inode, &st);
 
-        if (bdfs_lstat(c->fs, c->path, &st, &c->err) != BDFS_OK) {
+        if (rc != BDFS_OK && !deleted) {
                 call_fail(c);
                 return;
         }
         call_attrs(c->m, &st, &attr);
+        if (deleted)
+                attr.st_nlink = 0;
         (void)fuse_reply_attr(c->req, &attr, MOUNT_ATTR_SECONDS);
 }
 

@@ -226,6 +226,21 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* The kernel asks for attributes before it reads what it may keep, and so do we for the rest: a
+ * file that others cut or wrote anew is opened again. What is gone, or not answered, stays. */
+static void look_for_changes(struct call *c, struct handle *h)
+{
+        struct bdfs_stat st;
+        struct bdfs_err err;
+
+        if (!nodes_should_ask(c->m->nodes, h->node, MOUNT_CHANGED_MS) ||
+            os_mono_ms() < atomic_load(&c->m->down_until_ms) ||
+            bdfs_lstat(c->fs, h->path, &st, &err) != BDFS_OK)
+                return;
+        nodes_note(c->m->nodes, &st);
+        bdfs_stat_fini(&st);
+}
+
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse_file_info *fi)
 {
         struct handle *h = handle_of(fi);
@@ -242,6 +257,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse
         call_begin_handle(&c, req, "read", ino, h);
         c.named = ATTRS_BYTES;
         w.fs = c.fs;
+        look_for_changes(&c, h);
         if (node_show(h->node, &c.err) == BDFS_OK) {
                 w.generation = nodes_generation(m->nodes, h->node);
                 w.told = node_told(h->node);

@@ -118,20 +118,27 @@ static bool is_good(const struct source *s, const struct reader_want *w)
 static enum bdfs_status take_good(struct reader *r, const struct reader_want *w,
                                   struct source **ret, struct bdfs_err *err)
 {
-        struct source *s = take(r);
+        struct source *s = take(r), *newer;
+        enum bdfs_status rc = BDFS_OK;
 
+        *ret = NULL;
         if (is_good(s, w)) {
                 *ret = s;
                 return BDFS_OK;
         }
-        if (s != NULL)
+        if (source_open(w->fs, w->path, w->generation, &newer, err) != BDFS_OK) {
+                if (s == NULL || err->status != BDFS_NOT_FOUND)
+                        rc = err->status;
+                else
+                        *ret = s; /* deleted: it goes on with what it opened */
+        } else {
+                newer->refs++;
+                replace(r, newer);
+                *ret = newer;
+        }
+        if (s != NULL && *ret != s)
                 source_put(r, s);
-        if (source_open(w->fs, w->path, w->generation, &s, err) != BDFS_OK)
-                return err->status;
-        s->refs++;
-        replace(r, s);
-        *ret = s;
-        return BDFS_OK;
+        return rc;
 }
 
 /* ---- taking turns at the stream -------------------------------------------------------------- */
@@ -170,24 +177,38 @@ static void end_turn(struct reader *r, struct source *s)
         os_cond_broadcast(&r->turn);
 }
 
-enum bdfs_status reader_read(struct reader *r, const struct reader_want *w, void *to, size_t *ret,
-                             struct bdfs_err *err)
+static enum bdfs_status read_source(struct reader *r, const struct reader_want *w, void *to,
+                                    size_t *ret, struct bdfs_err *err)
 {
         enum bdfs_status rc;
         struct source *s = NULL;
-        size_t got = 0;
 
+        *ret = 0;
         if (take_good(r, w, &s, err) != BDFS_OK)
                 return err->status;
         if (take_turn(r, s, w->offset, w->n)) {
                 bdfs_seek(s->file, w->offset);
-                rc = bdfs_read(s->file, to, w->n, &got, err);
+                rc = bdfs_read(s->file, to, w->n, ret, err);
                 end_turn(r, s);
         } else {
-                rc = bdfs_pread(s->file, w->offset, to, w->n, &got, err);
+                rc = bdfs_pread(s->file, w->offset, to, w->n, ret, err);
         }
         source_put(r, s);
-        if (rc == BDFS_OK)
-                *ret = got;
         return rc;
+}
+
+enum bdfs_status reader_read(struct reader *r, const struct reader_want *w, void *to, size_t *ret,
+                             struct bdfs_err *err)
+{
+        enum bdfs_status rc = read_source(r, w, to, ret, err);
+        struct bdfs_err ignored;
+        struct source *s;
+
+        if (rc != BDFS_REPLACED)
+                return rc;
+        /* cut or written anew since it was opened, and its old bytes are freed: as it is now */
+        if (source_open(w->fs, w->path, w->generation, &s, &ignored) != BDFS_OK)
+                return err->status;
+        replace(r, s);
+        return read_source(r, w, to, ret, err);
 }

@@ -57,20 +57,6 @@ whole() {
                 cmp "$want" "$work/$name.got" || fail "$name did not get the file that it opened"
         done
 }
-# never_mixed WANT NAME...: whole, or a beginning of it and an error that says why.
-never_mixed() {
-        local want=$1 name
-        shift
-        for name; do
-                cmp -n "$(stat -c %s "$work/$name.got")" "$want" "$work/$name.got" ||
-                        fail "$name got other bytes: $(cat "$work/$name.said")"
-                [ "$(cat "$work/$name.rc")" -ne 0 ] || { whole "$want" "$name"; continue; }
-                [ "$(cat "$work/$name.rc")" -eq 6 ] ||
-                        fail "$name ended with $(cat "$work/$name.rc"): $(cat "$work/$name.said")"
-                grep -q '\(deleted or replaced\|cut or rewritten\) while it was read' "$work/$name.said" ||
-                        fail "$name said: $(cat "$work/$name.said")"
-        done
-}
 random_file "$work/old" $((12 * MIB + 12345))
 random_file "$work/new" $((12 * MIB + 54321))
 
@@ -117,7 +103,7 @@ same <(head -c $((3 * MIB + 77)) "$work/old") <("$bdfs" cat /d/cut)
 for i in 1 2 3; do kill -9 "$(pid_of datanode $i)"; done # readers must look for their bytes again
 "$bdfs" cluster up --dir "$cluster" >/dev/null || fail "cluster up again"
 go_on
-never_mixed "$work/old" rename_{cat,glob,get,get-,text,getmerge} {create,delete,gone,cut}_{cat,get}
+whole "$work/old" rename_{cat,glob,get,get-,text,getmerge} {create,delete,gone,cut}_{cat,get}
 whole "$work/old" {append,concat}_{cat,get}
 for f in rename create delete concat; do same "$work/new" <("$bdfs" cat /d/$f); done
 same <(head -c $((3 * MIB + 77)) "$work/old"; cat "$work/new") <("$bdfs" cat /d/cut)

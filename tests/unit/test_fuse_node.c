@@ -409,6 +409,7 @@ static void cutting_completes_the_file_first(void **state)
         assert_int_equal(put(n, 0, 10), BDFS_OK);
         assert_int_equal(node_truncate(n, &connection, "/f", 4, &err), BDFS_OK);
         assert_int_equal(world.length, 4);
+        assert_int_equal(nodes_generation(table, n), 1); /* readers open it again */
         assert_int_equal(node_truncate(n, &connection, "/f", 5, &err), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 10, 1), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 4, 1), BDFS_OK);
@@ -605,6 +606,34 @@ static void handles_are_counted(void **state)
         *state = NULL;
 }
 
+static void other_attributes_mean_other_bytes(void **state)
+{
+        struct node *n = *state;
+        struct bdfs_stat st = {.inode = INODE, .mtime_ms = 5, .length = 10}, back;
+
+        assert_false(nodes_recall(table, INODE, &back));
+        nodes_note(table, &st);
+        assert_int_equal(nodes_generation(table, n), 1); /* it may have been read before */
+        nodes_note(table, &st);
+        assert_int_equal(nodes_generation(table, n), 1);
+        st.length = 9;
+        nodes_note(table, &st);
+        assert_int_equal(nodes_generation(table, n), 2);
+        st.mtime_ms = 6;
+        nodes_note(table, &st);
+        assert_int_equal(nodes_generation(table, n), 3);
+        assert_true(nodes_recall(table, INODE, &back));
+        assert_int_equal(back.length, 9);
+        assert_false(nodes_should_ask(table, n, 3600000)); /* it was said a moment ago */
+        assert_true(nodes_should_ask(table, n, 0));
+        atomic_store(&n->shown, 10); /* written here: nobody else can */
+        assert_false(nodes_should_ask(table, n, 0));
+        atomic_store(&n->shown, NODE_NOT_WRITTEN);
+        st.inode = INODE + 1;
+        nodes_note(table, &st);
+        assert_int_equal(nodes_generation(table, n), 3);
+}
+
 static void a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away(void **state)
 {
         struct node *n = *state;
@@ -639,6 +668,7 @@ int main(void)
                 TEST(a_sync_settles_what_is_kept),
                 TEST(a_hadoop_server_is_asked_at_once),
                 TEST(handles_are_counted),
+                TEST(other_attributes_mean_other_bytes),
                 TEST(a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away),
         };
 

@@ -31,6 +31,8 @@ static struct {
         uint64_t length;
         atomic_uint opens, closes, reads, preads;
         atomic_bool fail;
+        atomic_uint replaced;   /* so many reads find that the file is not what it was */
+        bool deleted;
 } world;
 
 static uint8_t byte_at(uint64_t i)
@@ -42,7 +44,7 @@ static enum bdfs_status pretend_open(struct bdfs *fs, const char *path, struct b
                                      struct bdfs_err *err)
 {
         (void)fs, (void)path;
-        if (atomic_load(&world.fail))
+        if (world.deleted || atomic_load(&world.fail))
                 return bdfs_fail(err, BDFS_NOT_FOUND, "pretended");
         *ret = calloc(1, sizeof(**ret));
         (*ret)->length = world.length;
@@ -105,6 +107,10 @@ static enum bdfs_status pretend_pread(struct bdfs_file *f, uint64_t offset, void
         atomic_fetch_add(&world.preads, 1);
         if (atomic_load(&world.fail))
                 return bdfs_fail(err, BDFS_IO, "pretended");
+        if (atomic_load(&world.replaced) > 0) {
+                atomic_fetch_sub(&world.replaced, 1);
+                return bdfs_fail(err, BDFS_REPLACED, "pretended");
+        }
         *ret = fill(f, offset, to, n);
         return BDFS_OK;
 }
@@ -120,6 +126,8 @@ static int setup(void **state)
         world.length = 100 * PIECE;
         world.opens = world.closes = world.reads = world.preads = 0;
         atomic_store(&world.fail, false);
+        atomic_store(&world.replaced, 0);
+        world.deleted = false;
         reader_init(&r);
         *state = &r;
         return 0;
@@ -268,9 +276,39 @@ static void failures_are_told_and_pass(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_was_cut_is_opened_again_once(void **state)
+{
+        struct reader *r = *state;
+        struct reader_want w = {.path = "/f", .offset = PIECE, .n = PIECE, .told = world.length};
+        uint8_t room[PIECE];
+        struct bdfs_err err;
+        size_t got;
+
+        assert_int_equal(get(r, PIECE, PIECE, world.length, 0), PIECE);
+        w.told = world.length = PIECE + 10;
+        atomic_store(&world.replaced, 1);
+        assert_int_equal(reader_read(r, &w, room, &got, &err), BDFS_OK);
+        assert_int_equal(got, 10);
+        assert_int_equal(world.opens, 2);
+        atomic_store(&world.replaced, 2);
+        assert_int_equal(reader_read(r, &w, room, &got, &err), BDFS_REPLACED);
+}
+
+static void what_was_deleted_is_read_on(void **state)
+{
+        struct reader *r = *state;
+
+        assert_int_equal(get(r, PIECE, PIECE, world.length, 0), PIECE);
+        world.deleted = true;
+        assert_int_equal(get(r, 5 * PIECE, PIECE, world.length, 1), PIECE);
+        assert_int_equal(world.opens, 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(what_was_cut_is_opened_again_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_deleted_is_read_on, setup, teardown),
                 TEST(a_sequence_is_fed_by_the_stream),
                 TEST(reads_here_and_there_need_no_stream),
                 TEST(a_sequence_is_found_again_after_a_jump),
