@@ -52,6 +52,7 @@
 #define SHARES_RESERVE_PART 4                 /* this part of all is root's and the owner's */
 #define SHARES_FILES_PART 2                   /* connections take this part of the descriptors */
 #define SHARES_PENALTY_MS 1000                /* without new connections after one was cut off */
+#define SHARES_CALL_BYTES (64 * KIB)          /* an open call counts for at least so much */
 #define SHARES_FREE_BYTES (64 * KIB)          /* of a connection's buffers that are not counted */
 
 /* liveness (failure-and-security section 6: dead within 10 s, copying starts within 12 s) */
@@ -121,5 +122,7 @@ static_assert(RPC_REQUEST_BYTES_MAX <= RPC_FRAME_BYTES_MAX, "a request is a fram
 static_assert(REPORT_PAGE_MAX * 64 <= RPC_REQUEST_BYTES_MAX, "a report page must fit one request");
 static_assert(SHARES_BYTES_MAX * 3 / 4 / SHARES_BYTES_PART >= RPC_UNREAD_BYTES_MAX,
               "one connection may have its fill of answers");
+static_assert(SHARES_BYTES_MAX * 3 / 4 / SHARES_BYTES_PART / SHARES_CALL_BYTES * 4 <
+                      COMMIT_QUEUE_MAX, "four users cannot fill the committer's queue");
 static_assert(RPC_HELLO_BYTES_MAX <= SHARES_FREE_BYTES, "who is not known yet takes no bytes");
 static_assert(LEASE_SOFT_MS < LEASE_HARD_MS, "others may take a lease before it is taken away");

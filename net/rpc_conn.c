@@ -214,7 +214,15 @@ static const struct rpc_service *conn_service(const struct rpc_conn *conn,
         return service;
 }
 
-/* The bytes of @request are counted already. */
+/* What an open call counts for: also for its place in queues, which are everybody's. */
+static uint64_t call_bytes(const ProtobufCMessage *request)
+{
+        uint64_t bytes = message_memory(request);
+
+        return bytes < SHARES_CALL_BYTES ? SHARES_CALL_BYTES : bytes;
+}
+
+/* call_bytes() of @request are counted already. */
 static struct rpc_call *call_new(struct rpc_conn *conn, const struct ipc_request *r,
                                  const struct method *m, ProtobufCMessage *request)
 {
@@ -222,7 +230,7 @@ static struct rpc_call *call_new(struct rpc_conn *conn, const struct ipc_request
 
         if (call == NULL)
                 return NULL;
-        call->counted = message_memory(request);
+        call->counted = call_bytes(request);
         call->conn = conn;
         call->listener = conn->listener;
         call->caller = &conn->caller;
@@ -257,7 +265,7 @@ static ProtobufCMessage *conn_decode(struct rpc_conn *conn, const struct ipc_req
                 return NULL;
         }
         request = message_unpack(m->request, r->body, r->body_n, err);
-        shares_give(s, conn->share, request == NULL ? most : most - message_memory(request));
+        shares_give(s, conn->share, request == NULL ? most : most - call_bytes(request));
         return request;
 }
 
@@ -276,7 +284,7 @@ static bool conn_run_call(struct rpc_conn *conn, const struct ipc_request *r,
                 return conn_call_error(conn, r->call_id, NULL, &err);
         call = call_new(conn, r, m, request);
         if (call == NULL) {
-                shares_give(conn->shares, conn->share, message_memory(request));
+                shares_give(conn->shares, conn->share, call_bytes(request));
                 message_free(request);
                 (void)bdfs_fail(&err, BDFS_NO_MEMORY, "%s: no memory", m->name);
                 return conn_call_error(conn, r->call_id, NULL, &err);

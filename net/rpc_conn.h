@@ -19,6 +19,7 @@
 #include "net/rpc_in.h"
 #include "net/rpc_server.h"
 #include "net/shares.h"
+#include "proto/message.h"
 
 #define RPC_HELLO_MS 10000          /* from accept to the connection context */
 #define RPC_FRAME_MS 30000          /* from a frame's first byte to its last */
@@ -33,6 +34,7 @@
 
 #define RPC_SERVER_EXCEPTION "org.apache.hadoop.ipc.RpcServerException"
 
+static_assert(SHARES_CALL_BYTES <= MESSAGE_MEMORY_BASE, "the most is counted before the least");
 static_assert(RPC_PAUSE_BYTES < RPC_UNREAD_BYTES_MAX, "a peer is paused before it is cut off");
 
 struct rpc_conn {

@@ -11,9 +11,11 @@ latency idle 3
 own_ipc=$(sed -n 's/^own_ipc_port = //p' "$cluster/datanode-1/conf")
 ports="$(port namenode 0 tls) $(port namenode 0 hadoop) $(port datanode 1 tls)
 $(port datanode 1 hadoop) $own_ipc $(port datanode 1 hadoop_ipc) $(port agent 1 tls)"
-grown_most=${GROWN_MOST:-200} # MiB: one user's bytes, stacks of threads, what malloc keeps
+# MiB: one user's 96, as much again before it is counted, stacks of threads, what malloc keeps.
+# Without a limit 256 connections with 8 MiB each would be 2048.
+grown_most=${GROWN_MOST:-300}
 
-for kind in silent hello half slow churn; do
+for kind in silent hello half slow changes churn; do
         before_nn=$(resident namenode 0) before_dn=$(resident datanode 1)
         mkfifo "$work/hold-$kind"
         # shellcheck disable=SC2086

@@ -5,10 +5,11 @@
  *
  * As root it becomes USER. KIND: silent (connections that say nothing), hello (that greet and then
  * say nothing), half (that announce 8 MiB and send as much of it as the server takes), slow (that
- * ask and read no answer), churn (opened and closed as fast as can be). Opens up to 2000 on each
- * port and on the Unix socket ("-": none), then prints "ready N" with how many are open still, and
- * holds them, opening again what was closed, until SECONDS are over or its input ends. It takes
- * half a core at most: it sleeps as long as it works.
+ * ask and read no answer), changes (the same with changes of the namespace), churn (opened and
+ * closed as fast as can be). Opens up to 2000 on each port and on the Unix socket ("-": none), then
+ * prints "ready N" with how many are open still, and holds them, opening again what was closed,
+ * until SECONDS are over or its input ends. It takes half a core at most: it sleeps as long as it
+ * works.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@
 #define TARGETS 64
 #define HALF_BYTES (8 << 20)
 
-enum kind { SILENT, HELLO, HALF, SLOW, CHURN };
+enum kind { SILENT, HELLO, HALF, SLOW, CHURN, CHANGES };
 
 struct conn {
         int fd; /* -1: none */
@@ -116,7 +117,7 @@ static bool ended(const struct attack *a, const struct conn *c)
 {
         char bytes[4096];
         ssize_t n = recv(c->fd, bytes, sizeof(bytes),
-                         MSG_DONTWAIT | (a->kind == SLOW ? MSG_PEEK : 0));
+                         MSG_DONTWAIT | (a->kind == SLOW || a->kind == CHANGES ? MSG_PEEK : 0));
 
         return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
@@ -147,11 +148,13 @@ static size_t round_of(struct attack *a)
 static void make_greeting(struct attack *a)
 {
         static const uint8_t id[IPC_CLIENT_ID_BYTES] = {7};
+        Hadoop__MkdirsRequestProto make = HADOOP__MKDIRS_REQUEST_PROTO__INIT;
+        Hadoop__FsPermissionProto mode = HADOOP__FS_PERMISSION_PROTO__INIT;
         Hadoop__GetListingRequestProto q = HADOOP__GET_LISTING_REQUEST_PROTO__INIT;
         struct ipc_call call = {.client_id = id, .version = 1, .method = "getListing",
                                 .protocol = method_of(METHOD_CLIENT_getListing)->protocol_name};
         uint8_t hello[IPC_HELLO_BYTES], length[4] = {0x00, 0x7f, 0xff, 0xf0};
-        char path[] = "/";
+        char path[] = "/", made[] = "/attack/made";
 
         ipc_hello_encode(hello, false);
         buf_add(&a->greeting, hello, sizeof(hello));
@@ -164,16 +167,23 @@ static void make_greeting(struct attack *a)
                 return;
         }
         q.src = path;
+        make.src = made;
+        make.masked = &mode;
+        mode.perm = 0755;
+        if (a->kind == CHANGES)
+                call.method = "mkdirs";
         for (int32_t i = 0; i < 200; i++) {
                 call.call_id = i;
-                ipc_request_encode(&a->greeting, &call, &q.base);
+                ipc_request_encode(&a->greeting, &call,
+                                   a->kind == CHANGES ? &make.base : &q.base);
         }
 }
 
 static enum kind kind_of(const char *word)
 {
         static const char *const words[] = {[SILENT] = "silent", [HELLO] = "hello", [HALF] = "half",
-                                            [SLOW] = "slow", [CHURN] = "churn"};
+                                            [SLOW] = "slow", [CHURN] = "churn",
+                                            [CHANGES] = "changes"};
 
         for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
                 if (strcmp(words[i], word) == 0)
