@@ -331,8 +331,9 @@ enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const char
                 (void)rmdir(ret->dir); /* made just now */
                 return err->status;
         }
-        if (make_new_dir(files, user->change ? 0710 : 0700, err) == BDFS_OK) {
-                /* the user's tasks may look in, but names there stay ours to give */
+        if (make_new_dir(files, user->change ? 0750 : 0700, err) == BDFS_OK) {
+                /* the user's tasks may look in (an interpreter lists where its script lies), but
+                 * names and bytes there stay ours to give */
                 if (!user->change || lchown(files, (uid_t)-1, user->gid) == 0)
                         return BDFS_OK;
                 (void)bdfs_fail_errno(err, errno, "cannot give %s to %s", files, user->name);
@@ -381,7 +382,9 @@ enum bdfs_status scratch_put_file(const struct scratch_job *j, const struct task
                 return bdfs_fail_errno(err, errno, "shipped file %s", name);
         if (!S_ISREG(st.st_mode))
                 return bdfs_fail(err, BDFS_INVALID, "shipped file %s is no file", name);
-        if (fchmod(fd, 0700) != 0 || (user->change && fchown(fd, user->uid, user->gid) != 0))
+        /* read by the user's group, which the user's tasks are in; written by us alone */
+        if ((user->change && fchown(fd, (uid_t)-1, user->gid) != 0) ||
+            fchmod(fd, user->change ? 0550 : 0700) != 0)
                 return bdfs_fail_errno(err, errno, "shipped file %s", name);
         while (n > 0) {
                 ssize_t put = pwrite(fd, at, n, (off_t)offset);
@@ -407,6 +410,10 @@ static enum bdfs_status fill_attempt(int fd, const struct task_user *user, char 
         for (size_t i = 0; i < files_n; i++) {
                 (void)snprintf(to, sizeof(to), "../files/%s", files[i]);
                 if (!name_ok(files[i]) || symlinkat(to, fd, files[i]) != 0)
+                        return bdfs_fail_errno(err, errno, "shipped file %s", files[i]);
+                /* they are complete now: where its user is ours, no task changes them for others
+                 * by mistake at least */
+                if (!user->change && fchmodat(fd, files[i], 0500, 0) != 0)
                         return bdfs_fail_errno(err, errno, "shipped file %s", files[i]);
         }
         if (fchmod(fd, 0700) != 0 || (user->change && fchown(fd, user->uid, user->gid) != 0))

@@ -3,7 +3,7 @@
  *
  *      SCRATCH/jobs/JOB/          what maps leave, spills: the agent's alone
  *      SCRATCH/logs/JOB/ATTEMPT   what attempts wrote to stderr, kept after the job
- *      WORK/JOB/files/            shipped files: the job user's, under names that are ours
+ *      WORK/JOB/files/            shipped files: for the job user's group to list, read and run
  *      WORK/JOB/ATTEMPT/          where an attempt runs: the job user's alone
  *
  * WORK is SCRATCH/work where every user can get there, else a directory of its own below /tmp,
@@ -48,8 +48,8 @@ enum bdfs_status scratch_job_make(struct scratch *s, const char *job, const char
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 bool scratch_job_remove(struct scratch_job *j); /* as scratch_remove() */
 
-/* Bytes of the shipped file @name at @offset; made with the first, which begins at 0. It belongs
- * to @user and may be executed. */
+/* Bytes of the shipped file @name at @offset; made with the first, which begins at 0. @user's
+ * tasks may read and execute it, not change it. */
 enum bdfs_status scratch_put_file(const struct scratch_job *j, const struct task_user *user,
                                   const char *name, uint64_t offset, const void *data, size_t n,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
