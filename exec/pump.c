@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "common/os.h"
+#include "exec/task_used.h"
 
 #define TURN_MS 100 /* how often cancelling is looked at while nothing moves */
 #define STDERR_BYTES 65536
+#define LOOKS 4 /* at the processor time, while a task would become idle */
 
 enum { AT_IN, AT_OUT, AT_ERR, AT_CONTROL, POLLS };
 
@@ -19,6 +21,8 @@ struct pump {
         const uint8_t *input;  /* not written yet */
         size_t input_n;
         int64_t moved_ms;      /* when a byte went in or out last */
+        int64_t looked_ms;     /* when the task's processor time was looked at last; 0: never */
+        uint64_t used_ms;      /* what it was then */
         int64_t linger_ms;     /* when children are waited for no more; 0: the command runs */
 };
 
@@ -155,6 +159,22 @@ static enum bdfs_status cancel(struct pump *p, struct bdfs_err *err)
         return bdfs_fail(err, BDFS_FAILED, "cancelled");
 }
 
+/* A task that computes lives, though nothing moves. What is asleep and wakes up now and then does
+ * not compute: a hundredth of the time at least is wanted. */
+static void look_at_used(struct pump *p, int64_t now)
+{
+        int64_t passed = now - p->looked_ms;
+        uint64_t used;
+
+        if (now - p->moved_ms < p->io->idle_ms / LOOKS || passed < p->io->idle_ms / LOOKS)
+                return;
+        used = task_used_ms(p->task);
+        if (p->looked_ms > 0 && used > p->used_ms + (uint64_t)passed / 100)
+                p->moved_ms = now;
+        p->looked_ms = now;
+        p->used_ms = used;
+}
+
 static enum bdfs_status run(struct pump *p, struct bdfs_err *err)
 {
         for (;;) {
@@ -169,9 +189,12 @@ static enum bdfs_status run(struct pump *p, struct bdfs_err *err)
                         return BDFS_OK;
                 if (p->io->cancelled(p->io->arg))
                         return cancel(p, err);
+                if (p->io->idle_ms > 0)
+                        look_at_used(p, now);
                 if (p->io->idle_ms > 0 && now - p->moved_ms >= p->io->idle_ms)
-                        return bdfs_fail(err, BDFS_TIMEOUT, "the task neither read nor wrote for %"
-                                         PRId64 " s", p->io->idle_ms / 1000);
+                        return bdfs_fail(err, BDFS_TIMEOUT, "the task did nothing for %" PRId64
+                                         " s; if it needs longer: --timeout SECONDS (0: for ever)",
+                                         p->io->idle_ms / 1000);
         }
 }
 

@@ -7,7 +7,8 @@
  *
  * Owner:   the caller's.
  * Threads: the caller's; the functions of struct pump_io are called on it.
- * Errors:  what the functions of struct pump_io say; TIMEOUT when nothing moved for idle_ms;
+ * Errors:  what the functions of struct pump_io say; TIMEOUT when nothing moved for idle_ms, and
+ *          the task did not compute (exec/task_used.h);
  *          FAILED when the command could not be started.
  */
 #pragma once

@@ -417,6 +417,15 @@ static void what_asks_for_processes_works(void **state)
         free(r);
         r = run_as("ls -d /proc/[0-9]* | wc -l", 0, 0, 0, &nobody);
         assert_in_range(strtol((char *)r->out, NULL, 10), 2, 5); /* init, sh, ls, wc */
+static void a_task_that_computes_is_not_given_up(void **state)
+{
+        static const struct task_user self = {.change = false};
+        struct run *r = run_as("timeout 4 sh -c 'while :; do :; done'; [ $? -eq 124 ]", 0, 0, 1500,
+                               &self);
+
+        (void)state;
+        assert_int_equal(r->rc, BDFS_OK);
+        assert_int_equal(r->task.code, 0);
         free(r);
 }
 
@@ -493,6 +502,7 @@ int main(void)
                 cmocka_unit_test(one_that_forks_while_it_is_killed_is_gone),
                 cmocka_unit_test(zombies_of_a_task_are_not_kept),
                 cmocka_unit_test(what_asks_for_processes_works),
+                cmocka_unit_test(a_task_that_computes_is_not_given_up),
                 cmocka_unit_test(it_runs_as_the_user),
                 cmocka_unit_test(a_directory_that_is_gone_is_an_error),
         };
