@@ -25,7 +25,9 @@ enum bdfs_status cli_connect_uri(struct cli *cli, const char *uri, struct bdfs *
         if (uri == NULL)
                 uri = cli->options.uri;
         for (size_t i = 0; i < cli->connections_n; i++) {
-                if (same_uri(cli->connections[i].uri, uri)) {
+                /* the cluster of the configuration has a name, too */
+                if (same_uri(cli->connections[i].uri, uri) ||
+                    same_uri(bdfs_uri(cli->connections[i].fs), uri)) {
                         *ret = cli->connections[i].fs;
                         return BDFS_OK;
                 }

@@ -163,7 +163,9 @@ static const struct cli_help table[] = {
          "-m COMMAND\twhat each part of the input is fed to\n"
          "-r COMMAND\twhat the sorted output of all maps is fed to\n"
          "-n PARTS\tin how many parts (1)\n"
-         "--file FILE\tput it into the directory where each command runs\n",
+         "--file FILE\tput it into the directory where each command runs\n"
+         "--timeout S\tend an attempt that does nothing for so many seconds (600); 0: never\n"
+         "--json\tprint what came of it as JSON\n",
          "The input is cut by block, and each command runs on a machine that has the block. Output "
          "appears as a whole or not at all. logs: what the attempts of a job wrote to standard "
          "error.",

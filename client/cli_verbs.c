@@ -77,9 +77,11 @@ const struct cli_verb cli_verbs[] = {
          "the cluster as a directory of this machine", true},
         {"umount", cmd_umount, "[-l] DIR ...", "end a mount", false},
         {"job", cmd_job,
-         "run -i PATH... -o DIR -m COMMAND [-r COMMAND] [-n PARTS] [--file FILE]... | logs JOB "
-         "[ATTEMPT]",
+         "run -i PATH... -o DIR -m COMMAND [-r COMMAND] [-n PARTS] [--file FILE]... "
+         "[--timeout S] [--json] | logs JOB [ATTEMPT]",
          "run commands where the blocks are", false},
+        {"jar", cmd_jar, "STREAMING.jar OPTION...",
+         "says how bdfs spells a streaming job of Hadoop's", false},
         {"cluster", cmd_cluster, "up|status|down --dir DIR ...",
          "a whole cluster on this machine", true},
 };

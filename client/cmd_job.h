@@ -6,3 +6,4 @@
 #include "client/cli.h"
 
 int cmd_job(struct cli *cli, int argc, char **argv);
+int cmd_jar(struct cli *cli, int argc, char **argv); /* Hadoop's way to it */

@@ -107,7 +107,9 @@ static bool take_later(struct cli *cli, int *argc, char **argv)
         int to = 1, at = 1;
 
         while (at < *argc && strcmp(argv[at], "--") != 0) {
-                int took = take_option(cli, *argc - at, argv + at, false);
+                /* a job's is for its tasks */
+                bool own = strcmp(argv[0], "job") == 0 && strcmp(argv[at], "--timeout") == 0;
+                int took = own ? 0 : take_option(cli, *argc - at, argv + at, false);
 
                 if (took < 0)
                         return false;

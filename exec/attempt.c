@@ -140,7 +140,9 @@ bool run_command(struct run *r, const char *command)
 {
         struct pump_io io = {.arg = r, .fill = fill, .room = room, .took = took, .said = said,
                              .cancelled = cancelled,
-                             .idle_ms = r->job->agent->conf->task_timeout_ms};
+                             .idle_ms = r->job->request->has_timeout_ms
+                                                ? (int64_t)r->job->request->timeout_ms
+                                                : r->job->agent->conf->task_timeout_ms};
         struct pump_end end;
         struct task_end how;
         struct task t;

@@ -88,7 +88,8 @@ char **attempt_env(const struct run *r)
 
         if (e.list == NULL)
                 return NULL;
-        add(&e, "PATH", NULL, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        add(&e, "PATH", NULL, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            r->dir); /* what is shipped is found by its name */
         add(&e, "HOME", NULL, "%s", u->home);
         add(&e, "USER", "LOGNAME", "%s", u->name);
         add(&e, "SHELL", NULL, TASK_BASH);

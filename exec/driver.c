@@ -47,7 +47,7 @@ static enum bdfs_status make_plan(struct driver *d, struct bdfs_err *err)
 
 static enum bdfs_status check_spec(const struct job_spec *s, struct bdfs_err *err)
 {
-        if (s->inputs_n == 0)
+        if (s->inputs_n == 0 && (s->bad_inputs == NULL || s->bad_inputs->n == 0))
                 return bdfs_fail(err, BDFS_USAGE, "no input is given");
         if (s->output[0] != '/' || s->output[1] == '\0')
                 return bdfs_fail(err, BDFS_INVALID_PATH, "%s cannot be an output directory",

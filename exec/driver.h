@@ -33,14 +33,38 @@ struct job_progress {
         int64_t ms;                      /* since the job began */
 };
 
+/* Inputs that cannot be read, gathered so that one error names them all. */
+#define JOB_BAD_SHOWN 10
+struct job_bad_inputs {
+        size_t n;
+        enum bdfs_status status; /* of the first */
+        char text[BDFS_ERR_TEXT_BYTES - 64]; /* of as many as fit */
+        size_t shown;
+};
+/* Is it the fault of one input? Else there is no use in looking at the next. */
+bool job_input_fault(enum bdfs_status status);
+void job_bad_input(struct job_bad_inputs *bad, const struct bdfs_err *err);
+
+/* How people may call the cluster that @fs is connected to: "bdfs://NAME", "hdfs://HOST:PORT". */
+#define JOB_OWN_NAMES 8
+struct job_own_names {
+        size_t n;
+        char list[JOB_OWN_NAMES][300];
+};
+enum bdfs_status job_own_names(struct bdfs *fs, struct job_own_names *ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
+
 struct job_spec {
         const char *const *inputs;       /* absolute paths of files, or of directories of files */
         size_t inputs_n;
+        struct job_bad_inputs *bad_inputs; /* that are known already; the caller's */
         const char *output;
         const char *map, *reduce;        /* reduce NULL: map only */
         uint32_t reduces;
         const char *const *files;        /* local files to ship */
         size_t files_n;
+        bool has_timeout;                /* else the agents' own */
+        uint64_t timeout_ms;             /* without a sign of life; 0: for ever */
         void (*progress)(void *arg, const struct job_progress *p); /* ten times a second */
         bool (*cancelled)(void *arg);
         void *arg;

@@ -290,6 +290,8 @@ static enum bdfs_status begin_job(struct job_agent *a, struct bdfs_err *err)
         q.maps = (uint32_t)d->maps_n;
         q.output = (char *)(uintptr_t)s->output;
         q.staging = d->staging;
+        q.has_timeout_ms = s->has_timeout;
+        q.timeout_ms = s->timeout_ms;
         q.files = names;
         q.n_files = s->files_n;
         if (call(a->control, METHOD_BDFS_AGENT_beginJob, &q, CALL_MS, &m, err) != BDFS_OK)

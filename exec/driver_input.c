@@ -1,5 +1,6 @@
 /* What a job reads, and who can run it: inputs to files to splits, live agents. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,49 @@
 #include "common/cleanup.h"
 #include "exec/driver_inside.h"
 #include "proto/bdfs_cluster.pb-c.h"
+
+/* ---- the cluster's names ------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3)))
+static void own_name(struct job_own_names *own, const char *format, ...)
+{
+        va_list ap;
+
+        BDFS_ASSERT(own->n < JOB_OWN_NAMES);
+        va_start(ap, format);
+        if (vsnprintf(own->list[own->n], sizeof(own->list[0]), format, ap) <
+            (int)sizeof(own->list[0]))
+                own->n++;
+        va_end(ap);
+}
+
+enum bdfs_status job_own_names(struct bdfs *fs, struct job_own_names *ret, struct bdfs_err *err)
+{
+        Bdfs__ServerInfoRequest q = BDFS__SERVER_INFO_REQUEST__INIT;
+        const Bdfs__ServerInfoResponse *r;
+        ProtobufCMessage *m;
+        struct os_addr addr;
+        uint32_t ports[2];
+
+        *ret = (struct job_own_names){.n = 0};
+        own_name(ret, "%s", bdfs_uri(fs));
+        if (bdfs_is_hadoop(fs) || !fs_parse_addr(fs->conf.namenode, 9000, &addr))
+                return BDFS_OK;
+        if (fs_call(fs, METHOD_BDFS_CLIENT_serverInfo, &q.base, &m, err) != BDFS_OK)
+                return err->status;
+        r = (const Bdfs__ServerInfoResponse *)m;
+        ports[0] = addr.port;
+        ports[1] = r->has_hadoop_port ? r->hadoop_port : 0;
+        message_free(m);
+        for (size_t i = 0; i < 2; i++) {
+                if (ports[i] == 0)
+                        continue;
+                own_name(ret, "hdfs://%s:%u", addr.host, ports[i]);
+                if (strncmp(addr.host, "127.", 4) == 0 || strcmp(addr.host, "::1") == 0)
+                        own_name(ret, "hdfs://localhost:%u", ports[i]);
+        }
+        return BDFS_OK;
+}
 
 /* ---- agents ------------------------------------------------------------------------------- */
 
@@ -179,6 +223,20 @@ static enum bdfs_status add_file(struct driver *d, const char *path, uint64_t bl
 
 /* ---- inputs ------------------------------------------------------------------------------- */
 
+/* Of a directory; what is wrong with it is gathered. */
+static enum bdfs_status add_child(struct driver *d, const char *path, const struct bdfs_stat *st,
+                                  struct bdfs_err *err)
+{
+        enum bdfs_status rc = st->type != BDFS_TYPE_FILE
+                                      ? bdfs_fail(err, BDFS_IS_DIRECTORY, "Not a file: %s", path)
+                                      : add_file(d, path, st->block_size, err);
+
+        if (rc == BDFS_OK || !job_input_fault(rc))
+                return rc;
+        job_bad_input(d->bad, err);
+        return BDFS_OK;
+}
+
 /* Files of a directory, one level deep; what begins with _ or . is not input. */
 static enum bdfs_status add_directory(struct driver *d, const char *path, struct bdfs_err *err)
 {
@@ -199,10 +257,8 @@ static enum bdfs_status add_directory(struct driver *d, const char *path, struct
                         if (asprintf(&file, "%s/%s", strcmp(path, "/") == 0 ? "" : path, e->name) <
                             0)
                                 rc = bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
-                        else if (e->st.type != BDFS_TYPE_FILE)
-                                rc = bdfs_fail(err, BDFS_IS_DIRECTORY, "Not a file: %s", file);
                         else
-                                rc = add_file(d, file, e->st.block_size, err);
+                                rc = add_child(d, file, &e->st, err);
                 }
                 free(after);
                 after = strdup(l.n == 0 ? "" : l.entries[l.n - 1].name);
@@ -220,6 +276,8 @@ static enum bdfs_status add_input(struct driver *d, const char *path, struct bdf
         struct bdfs_stat st;
         enum bdfs_status rc = bdfs_stat(d->fs, path, &st, err);
 
+        if (rc == BDFS_NOT_FOUND)
+                return bdfs_fail(err, rc, "%s: No such file or directory", path);
         if (rc != BDFS_OK)
                 return rc;
         rc = st.type == BDFS_TYPE_DIRECTORY ? add_directory(d, path, err)
@@ -228,25 +286,57 @@ static enum bdfs_status add_input(struct driver *d, const char *path, struct bdf
         return rc;
 }
 
+bool job_input_fault(enum bdfs_status status)
+{
+        switch ((int)status) {
+        case BDFS_NOT_FOUND:
+        case BDFS_PERMISSION:
+        case BDFS_IS_DIRECTORY:
+        case BDFS_NOT_DIRECTORY:
+        case BDFS_SYMLINK:
+        case BDFS_INVALID:
+        case BDFS_INVALID_PATH:
+        case BDFS_USAGE:
+        case BDFS_FAILED: return true;
+        default: return false;
+        }
+}
+
+void job_bad_input(struct job_bad_inputs *bad, const struct bdfs_err *err)
+{
+        size_t used = strlen(bad->text);
+
+        if (bad->n++ == 0)
+                bad->status = err->status;
+        if (bad->shown == JOB_BAD_SHOWN || used + strlen(err->text) + 4 > sizeof(bad->text))
+                return;
+        (void)snprintf(bad->text + used, sizeof(bad->text) - used, "%s%s", used == 0 ? "" : "; ",
+                       err->text);
+        bad->shown++;
+}
+
 enum bdfs_status driver_find_inputs(struct driver *d, struct bdfs_err *err)
 {
-        char missing[BDFS_ERR_TEXT_BYTES - 100] = "";
-        size_t n = 0;
+        struct job_bad_inputs none = {.n = 0}, *bad = d->spec->bad_inputs;
 
+        if (bad == NULL)
+                bad = &none;
+        d->bad = bad;
         for (size_t i = 0; i < d->spec->inputs_n; i++) {
                 enum bdfs_status rc = add_input(d, d->spec->inputs[i], err);
 
-                if (rc == BDFS_NOT_FOUND) { /* all of them at once */
-                        if (n < sizeof(missing))
-                                n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s",
-                                                      n == 0 ? "" : ", ", d->spec->inputs[i]);
-                } else if (rc != BDFS_OK) {
+                if (rc != BDFS_OK && !job_input_fault(rc))
                         return rc;
-                }
+                if (rc != BDFS_OK)
+                        job_bad_input(bad, err);
         }
-        if (n > 0)
-                return bdfs_fail(err, BDFS_NOT_FOUND, "input does not exist: %s", missing);
-        return BDFS_OK;
+        d->bad = NULL;
+        if (bad->n == 0)
+                return BDFS_OK;
+        if (bad->shown < bad->n)
+                return bdfs_fail(err, bad->status, "input: %s; and %zu more", bad->text,
+                                 bad->n - bad->shown);
+        return bdfs_fail(err, bad->status, "input: %s", bad->text);
 }
 
 void driver_free_inputs(struct driver *d)

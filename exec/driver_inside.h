@@ -58,6 +58,7 @@ struct driver {
         struct job_map *maps;
         size_t maps_n, maps_room;
         uint64_t bytes_all;
+        struct job_bad_inputs *bad; /* while inputs are looked for */
         struct job_agent *agents;
         size_t agents_n;
         struct os_mutex lock;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "client/cli_item.h"
 #include "client/cli_json.h"
@@ -14,16 +15,23 @@
 #include "common/limits.h"
 #include "common/signals.h"
 #include "exec/job_logs.h"
+#include "exec/job_options.h"
 #include "exec/job_print.h"
 
 #define EXIT_KILLED 9
 
-/* Set by a signal; a second one ends the program as it always would. */
+/* Set by a signal; a second one ends the program as it always would: the agents hear nothing of
+ * the job any more, and end it. */
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int signal)
 {
+        static const char text[] = "\nbdfs job: ending it, tasks first; again to leave at once "
+                                   "(the agents end it then, within a minute)\n";
+        ssize_t said = write(STDERR_FILENO, text, sizeof(text) - 1);
+
         (void)signal;
+        (void)said; /* nobody may listen */
         interrupted = 1;
 }
 
@@ -39,105 +47,10 @@ static void take_signals(void)
         }
 }
 
-struct words {
-        const char **list;
-        size_t n;
-};
-
-static bool add_word(struct words *w, const char *word)
-{
-        const char **more = realloc(w->list, (w->n + 1) * sizeof(*more));
-
-        if (more == NULL)
-                return false;
-        w->list = more;
-        w->list[w->n++] = word;
-        return true;
-}
-
-struct request {
-        struct words inputs, files;
-        const char *output, *map, *reduce;
-        uint64_t reduces;
-        bool has_reduces;
-        struct job_print print;
-};
-
-/* ---- options ------------------------------------------------------------------------------ */
-
-static const struct option long_options[] = {
-        {"file", required_argument, NULL, 'f'},
-        {"input", required_argument, NULL, 'i'},
-        {"output", required_argument, NULL, 'o'},
-        {"map", required_argument, NULL, 'm'},
-        {"reduce", required_argument, NULL, 'r'},
-        {NULL, 0, NULL, 0},
-};
-
-/* What is wrong with one option, or NULL. Words that follow an -i are inputs too. */
-static const char *take_option(struct request *q, int option, const char *value, bool *inputs)
-{
-        if (option == 1)
-                return !*inputs ? "unexpected word; inputs follow -i"
-                       : add_word(&q->inputs, value) ? NULL
-                                                     : "no memory";
-        *inputs = option == 'i';
-        switch (option) {
-        case 'i': return add_word(&q->inputs, value) ? NULL : "no memory";
-        case 'f': return add_word(&q->files, value) ? NULL : "no memory";
-        case 'o': q->output = value; return NULL;
-        case 'm': q->map = value; return NULL;
-        case 'r': q->reduce = value; return NULL;
-        case 'n':
-                q->has_reduces = true;
-                return cli_number(value, 1, JOB_PARTS_MAX, false, &q->reduces)
-                               ? NULL
-                               : "-n wants a number from 1 to 10000";
-        default: return "unknown option, or one without its value";
-        }
-}
-
-static const char *check_request(const struct request *q)
-{
-        if (q->inputs.n == 0)
-                return "-i PATH is needed";
-        if (q->output == NULL)
-                return "-o DIR is needed";
-        if (q->map == NULL || q->map[0] == '\0')
-                return "-m COMMAND is needed";
-        if (q->reduce != NULL && q->reduce[0] == '\0')
-                return "-r wants a command";
-        if (q->has_reduces && q->reduce == NULL)
-                return "-n without -r: how many parts there are is for reducers to say";
-        return NULL;
-}
-
-static int parse(struct cli *cli, int argc, char **argv, struct request *ret)
-{
-        const char *why = NULL;
-        bool inputs = false;
-        int option;
-
-        optind = 0;
-        opterr = 0;
-        while (why == NULL &&
-               (option = getopt_long(argc, argv, "-i:o:m:r:n:f:", long_options, NULL)) != -1) {
-                why = take_option(ret, option, optarg, &inputs);
-                if (why != NULL && option == '?')
-                        return cli_usage(cli, "%s: %s", argv[optind - 1], why);
-                if (why != NULL)
-                        return cli_usage(cli, "%s", why);
-        }
-        if (ret->reduce != NULL && !ret->has_reduces)
-                ret->reduces = 1;
-        why = check_request(ret);
-        return why == NULL ? 0 : cli_usage(cli, "%s", why);
-}
-
 /* ---- what it works on --------------------------------------------------------------------- */
 
 /* Shipped files must be there, and have names of their own. */
-static enum bdfs_status check_files(const struct words *files, struct bdfs_err *err)
+static enum bdfs_status check_files(const struct job_words *files, struct bdfs_err *err)
 {
         for (size_t i = 0; i < files->n; i++) {
                 const char *name = strrchr(files->list[i], '/');
@@ -160,39 +73,76 @@ static enum bdfs_status check_files(const struct words *files, struct bdfs_err *
         return BDFS_OK;
 }
 
-/* Patterns become names; all that match nothing are told at once. */
-static enum bdfs_status expand_inputs(struct cli *cli, const struct words *typed,
-                                      struct cli_items *ret, struct bdfs_err *err)
+/* What is wrong with inputs is gathered, to be told at once. */
+static enum bdfs_status add_bad(struct job_bad_inputs *bad, struct bdfs_err *err)
 {
-        char missing[900] = "";
-        size_t used = 0;
-
-        for (size_t i = 0; i < typed->n; i++) {
-                struct cli_items some = {.n = 0};
-                enum bdfs_status rc = cli_expand(cli, typed->list[i], &some, err);
-
-                if (rc == BDFS_OK && some.n == 0 && used < sizeof(missing))
-                        used += (size_t)snprintf(missing + used, sizeof(missing) - used,
-                                                 "%s%s matches 0 files", used == 0 ? "" : ", ",
-                                                 typed->list[i]);
-                for (size_t k = 0; rc == BDFS_OK && k < some.n; k++) {
-                        struct cli_item it = some.list[k];
-
-                        some.list[k] = (struct cli_item){.fs = it.fs};
-                        if (it.fs == cli->fs) {
-                                rc = cli_items_add(ret, &it, err);
-                        } else {
-                                rc = bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster",
-                                               it.text);
-                                cli_item_fini(&it);
-                        }
-                }
-                cli_items_fini(&some);
-                if (rc != BDFS_OK)
-                        return rc;
-        }
-        return used == 0 ? BDFS_OK : bdfs_fail(err, BDFS_NOT_FOUND, "input %s", missing);
+        job_bad_input(bad, err);
+        return BDFS_OK;
 }
+
+/* @text without the cluster in front of it, when that is the cluster we are connected to. */
+static const char *without_own_name(const struct job_own_names *own, const char *text)
+{
+        for (size_t i = 0; i < own->n; i++) {
+                size_t n = strlen(own->list[i]);
+
+                if (strncmp(text, own->list[i], n) == 0 && (text[n] == '/' || text[n] == '\0'))
+                        return text[n] == '\0' ? "/" : text + n;
+        }
+        return text;
+}
+
+static enum bdfs_status expand_input(struct cli *cli, const char *typed, struct cli_items *ret,
+                                     struct job_bad_inputs *bad, struct bdfs_err *err)
+{
+        struct cli_items some = {.n = 0};
+        enum bdfs_status rc = cli_expand(cli, typed, &some, err);
+
+        if (rc != BDFS_OK && job_input_fault(rc))
+                return add_bad(bad, err);
+        if (rc == BDFS_OK && some.n == 0) {
+                (void)bdfs_fail(err, BDFS_NOT_FOUND, "%s matches 0 files", typed);
+                rc = add_bad(bad, err);
+        }
+        for (size_t k = 0; rc == BDFS_OK && k < some.n; k++) {
+                struct cli_item it = some.list[k];
+
+                some.list[k] = (struct cli_item){.fs = it.fs};
+                if (it.fs == cli->fs) {
+                        rc = cli_items_add(ret, &it, err);
+                        continue;
+                }
+                (void)bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster", it.text);
+                rc = add_bad(bad, err);
+                cli_item_fini(&it);
+        }
+        cli_items_fini(&some);
+        return rc;
+}
+
+/* Patterns become names. */
+static enum bdfs_status expand_inputs(struct cli *cli, const struct job_words *typed,
+                                      const struct job_own_names *own, struct cli_items *ret,
+                                      struct job_bad_inputs *bad, struct bdfs_err *err)
+{
+        for (size_t i = 0; i < typed->n; i++) {
+                const char *text = without_own_name(own, typed->list[i]);
+
+                if (text == typed->list[i] && strncmp(text, "hdfs://", 7) == 0 && text[7] != '/') {
+                        (void)bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster", text);
+                        (void)add_bad(bad, err);
+                } else if (expand_input(cli, text, ret, bad, err) != BDFS_OK) {
+                        return err->status;
+                }
+        }
+        return BDFS_OK;
+}
+
+struct running {
+        const struct job_request *request;
+        const char *output;
+        struct job_print print;
+};
 
 static void show_progress(void *arg, const struct job_progress *p)
 {
@@ -207,35 +157,92 @@ static bool cancelled(void *arg)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-static int finish(struct request *q, struct job_report *report, enum bdfs_status rc,
-                  const struct bdfs_err *err)
+static int end_code(const struct job_report *report, enum bdfs_status rc,
+                    const struct bdfs_err *err)
 {
-        int code = 0;
+        if (rc == BDFS_OK)
+                return 0;
+        if (report->cancelled)
+                return EXIT_KILLED;
+        return report->failure.attempt[0] != '\0' ? 1 : bdfs_status_exit(err->status);
+}
 
-        job_print_end(&q->print);
-        if (rc == BDFS_OK) {
-                job_print_summary(&q->print, report, q->output);
+/* A word of the command that is a file of this directory and was not shipped; NULL: none. */
+static const char *not_shipped(const struct job_request *q, const char *command, char room[256])
+{
+        while (command != NULL && *command != '\0') {
+                size_t skip = strspn(command, " \t\n;|&<>()'\""), n;
+                struct stat st;
+                bool shipped = false;
+
+                command += skip;
+                n = strcspn(command, " \t\n;|&<>()'\"");
+                (void)snprintf(room, 256, "%.*s", (int)(n < 255 ? n : 255), command);
+                command += n;
+                if (room[0] == '/' || room[0] == '\0' || stat(room, &st) != 0 ||
+                    !S_ISREG(st.st_mode))
+                        continue;
+                for (size_t i = 0; i < q->files.n; i++) {
+                        const char *slash = strrchr(q->files.list[i], '/');
+                        const char *base = strrchr(room, '/');
+
+                        shipped |= strcmp(slash == NULL ? q->files.list[i] : slash + 1,
+                                          base == NULL ? room : base + 1) == 0;
+                }
+                if (!shipped)
+                        return strncmp(room, "./", 2) == 0 ? room + 2 : room;
+        }
+        return NULL;
+}
+
+static const char *missing_file(const struct job_request *q, const struct job_report *report,
+                                char room[256])
+{
+        return report->failure.attempt[0] == '\0'
+                       ? NULL
+                       : not_shipped(q, report->failure.split[0] != '\0' ? q->map : q->reduce,
+                                     room);
+}
+
+static int finish(struct cli *cli, struct running *run, struct job_report *report,
+                  enum bdfs_status rc, const struct bdfs_err *err)
+{
+        const struct job_request *q = run->request;
+        int code = end_code(report, rc, err);
+        const char *missing;
+        char room[256];
+
+        job_print_end(&run->print);
+        if (q->json) {
+                cli_json_one(cli, job_print_json(report, rc == BDFS_OK ? NULL : err, run->output));
+                cli_flush(cli);
+        } else if (rc == BDFS_OK) {
+                job_print_summary(&run->print, report, run->output);
         } else if (report->cancelled) {
                 (void)fprintf(stderr, "bdfs job: %s cancelled; nothing of it is left\n",
                               report->id);
-                code = EXIT_KILLED;
         } else {
                 job_print_failure(report, err);
-                code = report->failure.attempt[0] != '\0' ? 1 : bdfs_status_exit(err->status);
+                missing = missing_file(q, report, room);
+                if (missing != NULL)
+                        (void)fprintf(stderr, "  %s is a file here, but was not shipped: --file "
+                                      "%s\n", missing, missing);
         }
         job_report_fini(report);
         return code;
 }
 
-static int run_on(struct cli *cli, struct request *q, const struct cli_items *inputs,
-                  const struct cli_item *output)
+static int run_on(struct cli *cli, struct running *run, const struct cli_items *inputs,
+                  const struct cli_item *output, struct job_bad_inputs *bad)
 {
+        const struct job_request *q = run->request;
         AUTO_FREE const char **paths = calloc(inputs->n + 1, sizeof(*paths));
-        struct job_spec spec = {.inputs = paths, .inputs_n = inputs->n, .output = output->path,
-                                .map = q->map, .reduce = q->reduce,
+        struct job_spec spec = {.inputs = paths, .inputs_n = inputs->n, .bad_inputs = bad,
+                                .output = output->path, .map = q->map, .reduce = q->reduce,
                                 .reduces = (uint32_t)q->reduces, .files = q->files.list,
-                                .files_n = q->files.n, .progress = show_progress,
-                                .cancelled = cancelled, .arg = &q->print};
+                                .files_n = q->files.n, .has_timeout = q->has_timeout,
+                                .timeout_ms = q->timeout_s * 1000, .progress = show_progress,
+                                .cancelled = cancelled, .arg = &run->print};
         struct job_report report;
         struct bdfs_err err;
         enum bdfs_status rc;
@@ -244,29 +251,58 @@ static int run_on(struct cli *cli, struct request *q, const struct cli_items *in
                 return bdfs_status_exit(BDFS_NO_MEMORY);
         for (size_t i = 0; i < inputs->n; i++)
                 paths[i] = inputs->list[i].path;
-        job_print_begin(&q->print, cli->quiet);
+        run->output = output->path;
+        job_print_begin(&run->print, cli->quiet || q->json);
         take_signals();
         rc = job_run(cli->fs, &spec, &report, &err);
-        return finish(q, &report, rc, &err);
+        return finish(cli, run, &report, rc, &err);
 }
 
-static int run(struct cli *cli, struct request *q)
+/* An error before there is a job. */
+static int refuse(struct cli *cli, const struct job_request *q, const struct bdfs_err *err)
 {
+        struct job_report none = {.ms = 0};
+
+        if (q->json) {
+                cli_json_one(cli, job_print_json(&none, err, NULL));
+                cli_flush(cli);
+        } else {
+                (void)fprintf(stderr, "bdfs job: %s\n", err->text);
+        }
+        return bdfs_status_exit(err->status);
+}
+
+static enum bdfs_status find_output(struct cli *cli, const struct job_own_names *own,
+                                    const char *typed, struct cli_item *ret, struct bdfs_err *err)
+{
+        const char *text = without_own_name(own, typed);
+
+        if (text == typed && strncmp(text, "hdfs://", 7) == 0 && text[7] != '/')
+                return bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster", text);
+        if (cli_item_remote(cli, text, ret, err) != BDFS_OK)
+                return err->status;
+        return ret->fs == cli->fs
+                       ? BDFS_OK
+                       : bdfs_fail(err, BDFS_USAGE, "%s is not on this cluster", ret->text);
+}
+
+static int run(struct cli *cli, const struct job_request *q)
+{
+        struct running running = {.request = q};
+        struct job_bad_inputs bad = {.n = 0};
         struct cli_items inputs = {.n = 0};
         struct cli_item output = {.fs = NULL};
+        struct job_own_names own;
         struct bdfs_err err;
         int code;
 
         if (check_files(&q->files, &err) != BDFS_OK || cli_connect(cli, &err) != BDFS_OK ||
-            expand_inputs(cli, &q->inputs, &inputs, &err) != BDFS_OK ||
-            cli_item_remote(cli, q->output, &output, &err) != BDFS_OK ||
-            (output.fs != cli->fs &&
-             bdfs_fail(&err, BDFS_USAGE, "%s is not on this cluster", output.text) != BDFS_OK)) {
-                (void)fprintf(stderr, "bdfs job: %s\n", err.text);
-                code = bdfs_status_exit(err.status);
-        } else {
-                code = run_on(cli, q, &inputs, &output);
-        }
+            job_own_names(cli->fs, &own, &err) != BDFS_OK ||
+            find_output(cli, &own, q->output, &output, &err) != BDFS_OK ||
+            expand_inputs(cli, &q->inputs, &own, &inputs, &bad, &err) != BDFS_OK)
+                code = refuse(cli, q, &err);
+        else
+                code = run_on(cli, &running, &inputs, &output, &bad);
         cli_item_fini(&output);
         cli_items_fini(&inputs);
         return code;
@@ -274,13 +310,17 @@ static int run(struct cli *cli, struct request *q)
 
 static int job_run_verb(struct cli *cli, int argc, char **argv)
 {
-        struct request q = {.output = NULL};
-        int code = parse(cli, argc, argv, &q);
+        char why[JOB_WHY_BYTES];
+        struct job_request q;
+        int code;
 
-        if (code == 0)
+        if (!job_request_parse(&q, argc, argv, why)) {
+                code = cli_usage(cli, "%s", why);
+        } else {
+                q.json = q.json || cli->json;
                 code = run(cli, &q);
-        free(q.inputs.list);
-        free(q.files.list);
+        }
+        job_request_fini(&q);
         return code;
 }
 
@@ -349,4 +389,13 @@ int cmd_job(struct cli *cli, int argc, char **argv)
         if (argc >= 2 && strcmp(argv[1], "logs") == 0)
                 return job_logs_verb(cli, argc - 1, argv + 1);
         return cli_usage(cli, "one of run, logs is needed");
+}
+
+int cmd_jar(struct cli *cli, int argc, char **argv)
+{
+        char text[JOB_WHY_BYTES];
+
+        /* argv[1], the jar, stands where the verb's name does */
+        job_hadoop_to_native(argc - 1, argv + 1, text);
+        return cli_usage(cli, argc < 2 ? "Java programs are not run here" : "%s", text);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/cli_format.h"
+#include "client/cli_json.h"
 
 #define PRINT_AFTER_MS 1000
 #define PRINT_EVERY_MS 10000
@@ -99,21 +100,68 @@ void job_print_end(struct job_print *p)
 void job_print_summary(const struct job_print *p, const struct job_report *r, const char *output)
 {
         const struct job_totals *t = &r->totals;
-        char in[CLI_TEXT_BYTES], out[CLI_TEXT_BYTES], here[CLI_TEXT_BYTES], far[CLI_TEXT_BYTES];
+        char in[CLI_TEXT_BYTES], out[CLI_TEXT_BYTES], more[80] = "";
+        unsigned local = local_percent(&r->tasks);
+        size_t n = 0;
 
         if (p->quiet)
                 return;
+        if (r->tasks.retries > 0)
+                n = (size_t)snprintf(more, sizeof(more), "; %u retries", r->tasks.retries);
+        if (local < 100)
+                (void)snprintf(more + n, sizeof(more) - n, "; %u%% of maps local", local);
         (void)fprintf(stderr,
-                      "%s done in %" PRId64 ".%02d s  in %s, %" PRIu64 " records  out %s, %" PRIu64
-                      " records  local %u%% of %u maps (%s here, %" PRIu64
-                      " blocks by descriptor; %s from other nodes)  retries %u  output %s\n",
-                      r->id, r->ms / 1000, (int)(r->ms % 1000 / 10), cli_bytes(in, t->bytes_in),
-                      t->records_in, cli_bytes(out, t->bytes_out), t->records_out,
-                      local_percent(&r->tasks), r->tasks.maps, cli_bytes(here, t->bytes_local),
-                      t->descriptors, cli_bytes(far, t->bytes_remote), r->tasks.retries, output);
+                      "%s done in %" PRId64 ".%02d s: %" PRIu64 " records, %s in; %" PRIu64
+                      " records, %s out%s; output %s\n",
+                      r->id, r->ms / 1000, (int)(r->ms % 1000 / 10), t->records_in,
+                      cli_bytes(in, t->bytes_in), t->records_out, cli_bytes(out, t->bytes_out),
+                      more, output);
         if (t->unread > 0)
                 (void)fprintf(stderr, "note: %" PRIu64 " of %u maps ended before they had read all "
                               "of their input\n", t->unread, r->tasks.maps);
+}
+
+static void json_totals(json_t *o, const struct job_report *r)
+{
+        const struct job_totals *t = &r->totals;
+
+        cli_json_number(o, "maps", r->tasks.maps);
+        cli_json_number(o, "maps_done", r->tasks.maps_done);
+        cli_json_number(o, "maps_local", r->tasks.maps_local);
+        cli_json_number(o, "reduces", r->tasks.reduces);
+        cli_json_number(o, "reduces_done", r->tasks.reduces_done);
+        cli_json_number(o, "retries", r->tasks.retries);
+        cli_json_number(o, "input_bytes", t->bytes_in);
+        cli_json_number(o, "input_records", t->records_in);
+        cli_json_number(o, "local_bytes", t->bytes_local);
+        cli_json_number(o, "remote_bytes", t->bytes_remote);
+        cli_json_number(o, "blocks_by_descriptor", t->descriptors);
+        cli_json_number(o, "shuffled_bytes", t->shuffled);
+        cli_json_number(o, "output_bytes", t->bytes_out);
+        cli_json_number(o, "output_records", t->records_out);
+        cli_json_number(o, "maps_that_left_input", t->unread);
+}
+
+json_t *job_print_json(const struct job_report *r, const struct bdfs_err *err, const char *output)
+{
+        const struct job_failure *f = &r->failure;
+        json_t *o = json_object();
+
+        cli_json_text(o, "job", r->id[0] == '\0' ? NULL : r->id);
+        cli_json_text(o, "status", err == NULL      ? "succeeded"
+                                   : r->cancelled ? "cancelled"
+                                                  : "failed");
+        cli_json_text(o, "output", output);
+        cli_json_number(o, "ms", (uint64_t)r->ms);
+        json_totals(o, r);
+        if (err == NULL)
+                return o;
+        cli_json_text(o, "error", err->text);
+        cli_json_text(o, "attempt", f->attempt[0] == '\0' ? NULL : f->attempt);
+        cli_json_text(o, "node", f->node);
+        cli_json_text(o, "split", f->split);
+        cli_json_text_n(o, "stderr", f->tail_n == 0 ? "" : (const char *)f->tail, f->tail_n);
+        return o;
 }
 
 static void print_tail(const struct job_failure *f)

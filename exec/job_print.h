@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <jansson.h>
+
 #include "exec/driver.h"
 
 struct job_print {
@@ -23,6 +25,8 @@ void job_print_begin(struct job_print *p, bool quiet);
 void job_print_progress(struct job_print *p, const struct job_progress *now);
 void job_print_end(struct job_print *p);
 void job_print_summary(const struct job_print *p, const struct job_report *r, const char *output);
+/* The same for programs; @err NULL: it succeeded. */
+json_t *job_print_json(const struct job_report *r, const struct bdfs_err *err, const char *output);
 void job_print_failure(const struct job_report *r, const struct bdfs_err *err);
 
 /* Done so far, of 1000. */

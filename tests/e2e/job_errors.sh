@@ -39,7 +39,7 @@ refused 2 'from 1 to 10000' -i /in/numbers -o /out -m cat -r cat -n 0
 refused 2 '-n without -r' -i /in/numbers -o /out -m cat -n 3
 refused 2 'unexpected word' -i /in/numbers -o /out stray -m cat
 refused 2 '--nonsense' -i /in/numbers -o /out -m cat --nonsense
-refused 3 'input does not exist: /nope, /nada' -i /nope /in/numbers /nada -o /out -m cat
+refused 3 'input: /nope: No such file or directory; /nada: No such file' -i /nope /in/numbers /nada -o /out -m cat
 refused 3 '/in/x\* matches 0 files' -i '/in/x*' -o /out -m cat
 refused 1 'Not a file: /in/dir/sub' -i /in/dir -o /out -m cat
 refused 4 '/in/dir already exists' -i /in/numbers -o /in/dir -m cat

@@ -6,15 +6,11 @@
 chmod 711 "$work"
 mkdir -m 1777 "$work/pub"
 
-# number FIELD: of the summary of the last job.
+# What --json said of the last job.
 summary=$work/summary
-said() { grep ' done in ' "$summary" | grep -o "$1"; } # and not in a line of progress
-local_percent() { said 'local [0-9]*%' | grep -o '[0-9]*'; }
-descriptors() { said '[0-9]* blocks by descriptor' | grep -o '^[0-9]*'; }
-remote_text() { said '[0-9.]* [KMG]*B from other nodes'; }
-remote() {
-        remote_text | awk '{u["B"]=1; u["KB"]=1024; u["MB"]=1048576; printf "%d\n", $1 * u[$2]}'
-}
+local_percent() { jq '100 * .maps_local / .maps_done | floor' "$summary"; }
+descriptors() { jq .blocks_by_descriptor "$summary"; }
+remote() { jq .remote_bytes "$summary"; }
 
 up --datanodes 6 --replication 1 --block-size 1M
 
@@ -34,7 +30,7 @@ served() {
                 grep -o "served .*" "$log" | tail -n 1 | grep -o "$1=[0-9]*" | cut -d= -f2
         done | awk '{ s += $1 } END { print s + 0 }'
 }
-"$bdfs" job run -i /records -o /counted -m cat 2>"$summary" || fail "job: $(cat "$summary")"
+"$bdfs" job run -i /records -o /counted -m cat --json >"$summary" || fail "job: $(cat "$summary")"
 "$bdfs" cluster down --dir "$cluster"
 # a block's own, and the next one's where both lie on one datanode
 [ "$(served passed_files)" -eq "$(descriptors)" ] || fail "files passed: $(served passed_files)"
@@ -47,12 +43,12 @@ sent=$(($(served local_bytes) + $(served remote_bytes)))
 "$bdfs" cat '/counted/part-*' | cmp - "$work/records" || fail "records"
 
 for round in 1 2 3; do
-        "$bdfs" job run -i /records -o "/lengths$round" -m "awk '{print length(\$0)}'" -r 'uniq -c' 2>"$summary" ||
+        "$bdfs" job run -i /records -o "/lengths$round" -m "awk '{print length(\$0)}'" -r 'uniq -c' --json >"$summary" ||
                 fail "job: $(cat "$summary")"
         "$bdfs" cat "/lengths$round/part-00000" | grep -Eq '^ *41900 999$' || fail "records"
         [ "$(local_percent)" -eq 100 ] || fail "not all tasks were local: $(cat "$summary")"
         [ "$(descriptors)" -ge "$blocks" ] || fail "descriptors: $(cat "$summary")"
-        [ "$(remote)" -le "$remote_most" ] || fail "from other nodes: $(remote_text)"
+        [ "$(remote)" -le "$remote_most" ] || fail "from other nodes: $(remote)"
 done
 
 # Records that end with their blocks: the first record of the next block is all that is read there.
@@ -60,10 +56,10 @@ python3 -c '
 for i in range(8192):
     print("%06d" % i + "e" * 1017)' >"$work/exact"
 "$bdfs" put "$work/exact" /exact
-"$bdfs" job run -i /exact -o /exact_out -m cat 2>"$summary" || fail exact
+"$bdfs" job run -i /exact -o /exact_out -m cat --json >"$summary" || fail exact
 "$bdfs" cat '/exact_out/part-*' | cmp - "$work/exact" || fail "records that end with their blocks"
 [ "$(local_percent)" -eq 100 ] || fail "not all tasks were local: $(cat "$summary")"
-[ "$(remote)" -le $((7 * 1024)) ] || fail "from other nodes: $(remote_text)"
+[ "$(remote)" -le $((7 * 1024)) ] || fail "from other nodes: $(remote)"
 
 # A record over several blocks is given whole to one task.
 { head -c 3500000 /dev/zero | tr '\0' 'w'; echo; echo end; } >"$work/long"
@@ -80,5 +76,5 @@ tr -d '0-9r \n' <"$work/pub/seen" | head -c 100 | grep . && fail "a task has see
 # With another replica the job goes on.
 "$bdfs" put --replication 2 "$work/records" /twice
 spoil /twice 7000500
-"$bdfs" job run -i /twice -o /twice_out -m cat 2>"$summary" || fail "twice: $(cat "$summary")"
+"$bdfs" job run -i /twice -o /twice_out -m cat --json >"$summary" || fail "twice: $(cat "$summary")"
 "$bdfs" cat '/twice_out/part-*' | cmp -s - "$work/records" || fail "other bytes from the other replica"
