@@ -145,7 +145,7 @@ static void take_success(struct job_agent *a, struct plan_task t, Bdfs__AttemptR
 
                 r->text = err.text;
                 note_failure(a, t, r);
-                (void)plan_failed(d->plan, t, r->attempt, PLAN_FAIL_COUNTS, 0);
+                (void)plan_failed(d->plan, t, r->attempt, PLAN_FAIL_COUNTS, 0, os_mono_ms());
                 return;
         }
         totals_of(r, map_only, &done);
@@ -172,7 +172,8 @@ static void take_report(struct job_agent *a, Bdfs__AttemptReport *r)
                 if (plan_hopeless(d->plan) || !plan_is_current(d->plan, t, r->attempt))
                         return;
                 note_failure(a, t, r);
-                (void)plan_failed(d->plan, t, r->attempt, failure_of(r->reason), r->map);
+                (void)plan_failed(d->plan, t, r->attempt, failure_of(r->reason), r->map,
+                                  os_mono_ms());
         }
 }
 

@@ -117,7 +117,7 @@ static void start(struct plan *p, struct task *t, uint32_t node, bool local, int
 
 /* ---- choosing ----------------------------------------------------------------------------- */
 
-static struct task *own_map(struct plan *p, uint32_t node)
+static struct task *own_map(struct plan *p, uint32_t node, int64_t now_ms)
 {
         struct node *n = &p->nodes[node];
         bool first = true;
@@ -126,7 +126,7 @@ static struct task *own_map(struct plan *p, uint32_t node)
                 struct task *t = &p->tasks[n->maps[i]];
 
                 if (t->state == TASK_PENDING) {
-                        if (allowed(p, t, node))
+                        if (now_ms >= t->ready_ms && allowed(p, t, node))
                                 return t;
                         first = false;
                 }
@@ -137,7 +137,7 @@ static struct task *own_map(struct plan *p, uint32_t node)
 }
 
 /* A map that no usable node holds. */
-static struct task *free_map(struct plan *p, uint32_t node)
+static struct task *free_map(struct plan *p, uint32_t node, int64_t now_ms)
 {
         bool first = true;
 
@@ -145,7 +145,7 @@ static struct task *free_map(struct plan *p, uint32_t node)
                 struct task *t = &p->tasks[i];
 
                 if (t->state == TASK_PENDING && !has_home(p, t)) {
-                        if (allowed(p, t, node))
+                        if (now_ms >= t->ready_ms && allowed(p, t, node))
                                 return t;
                         first = false;
                 }
@@ -178,7 +178,7 @@ static struct task *others_map(struct plan *p, uint32_t node, int64_t now_ms)
         for (size_t i = most->maps_end; i > 0; i--) { /* what it would come to last */
                 struct task *t = &p->tasks[most->maps[i - 1]];
 
-                if (t->state == TASK_PENDING && allowed(p, t, node))
+                if (t->state == TASK_PENDING && now_ms >= t->ready_ms && allowed(p, t, node))
                         return t;
                 last = last && t->state != TASK_PENDING;
                 if (last)
@@ -190,10 +190,10 @@ static struct task *others_map(struct plan *p, uint32_t node, int64_t now_ms)
 static bool next_map(struct plan *p, uint32_t node, int64_t now_ms, struct plan_start *ret)
 {
         struct node *n = &p->nodes[node];
-        struct task *t = own_map(p, node);
+        struct task *t = own_map(p, node, now_ms);
 
         if (t == NULL)
-                t = free_map(p, node);
+                t = free_map(p, node, now_ms);
         if (t != NULL) {
                 n->idle_ms = -1;
                 start(p, t, node, prefers(t, node), now_ms, ret);
@@ -214,7 +214,7 @@ static bool next_reduce(struct plan *p, int64_t now_ms, struct plan_start *ret)
                 struct task *t = &p->tasks[p->maps + r];
                 uint32_t best = NO_NODE;
 
-                if (t->state != TASK_PENDING)
+                if (t->state != TASK_PENDING || now_ms < t->ready_ms)
                         continue;
                 for (uint32_t i = 0; i < p->nodes_n; i++) {
                         const struct node *n = &p->nodes[i];
@@ -314,14 +314,27 @@ static void fail_fetch(struct plan *p, struct task *reduce, uint32_t map)
                 set_state(p, t, TASK_PENDING);
 }
 
+/* What failed for a passing reason would only fail again at once. */
+static void wait_to_retry(struct task *t, int64_t now_ms)
+{
+        int64_t ms = PLAN_RETRY_MS;
+
+        for (unsigned i = 0; i < t->waits && ms < PLAN_RETRY_MS_MAX; i++)
+                ms *= 2;
+        t->waits++;
+        t->ready_ms = now_ms + (ms < PLAN_RETRY_MS_MAX ? ms : PLAN_RETRY_MS_MAX);
+}
+
 bool plan_failed(struct plan *p, struct plan_task t, uint32_t attempt, enum plan_failure why,
-                 uint32_t map)
+                 uint32_t map, int64_t now_ms)
 {
         struct task *task = task_of(p, t);
 
         if (!plan_is_current(p, t, attempt))
                 return false;
         set_state(p, task, TASK_PENDING);
+        if (why != PLAN_FAIL_KILLED)
+                wait_to_retry(task, now_ms);
         switch (why) {
         case PLAN_FAIL_COUNTS:
         case PLAN_FAIL_CONFIRM:

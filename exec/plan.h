@@ -26,6 +26,8 @@
 #define PLAN_FETCH_FAILURES 3  /* of one map's output, before the map runs again */
 #define PLAN_FETCHES 30        /* of one reduce */
 #define PLAN_WAIT_MS 3000
+#define PLAN_RETRY_MS 100      /* before a failed task starts again; twice that after the next */
+#define PLAN_RETRY_MS_MAX 10000
 #define PLAN_PREFERRED 16
 
 struct plan;
@@ -69,7 +71,7 @@ bool plan_succeeded(struct plan *p, struct plan_task t, uint32_t attempt, uint64
                     int64_t now_ms);
 /* @map: of PLAN_FAIL_FETCH. */
 bool plan_failed(struct plan *p, struct plan_task t, uint32_t attempt, enum plan_failure why,
-                 uint32_t map);
+                 uint32_t map, int64_t now_ms);
 void plan_node_lost(struct plan *p, uint32_t node);
 
 bool plan_done(const struct plan *p);

@@ -19,6 +19,8 @@ struct task {
         uint32_t node;                 /* of the last one */
         uint32_t lost;                 /* how often its output could not be fetched */
         int64_t started_ms;
+        int64_t ready_ms;              /* it does not start again before that */
+        unsigned waits;                /* how often it had to wait */
 };
 
 struct node {

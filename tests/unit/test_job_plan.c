@@ -29,6 +29,8 @@ static void prefer(struct plan *p, uint32_t map, uint32_t node)
         assert_int_equal(plan_prefer(p, map, &node, 1, &err), BDFS_OK);
 }
 
+#define LONG_AGO (-1000000) /* nothing waits for what failed then */
+
 static const struct plan_task map0 = {.reduce = false, .number = 0};
 
 /* ---- a small simulation ------------------------------------------------------------------- */
@@ -190,7 +192,7 @@ static void a_failed_task_goes_to_another_node_four_times_at_most(void **state)
                         seen[s.node] = true;
                 }
                 assert_false(plan_hopeless(p));
-                assert_true(plan_failed(p, s.task, i, PLAN_FAIL_COUNTS, 0));
+                assert_true(plan_failed(p, s.task, i, PLAN_FAIL_COUNTS, 0, LONG_AGO));
         }
         assert_true(plan_hopeless(p));
         assert_false(plan_next(p, 9, &s));
@@ -206,7 +208,7 @@ static void a_single_node_is_tried_again(void **state)
         prefer(p, 0, 0);
         for (uint32_t i = 0; i < 3; i++) {
                 assert_true(plan_next(p, i, &s));
-                assert_true(plan_failed(p, s.task, i, PLAN_FAIL_COUNTS, 0));
+                assert_true(plan_failed(p, s.task, i, PLAN_FAIL_COUNTS, 0, LONG_AGO));
         }
         assert_true(plan_next(p, 3, &s));
         assert_true(plan_succeeded(p, s.task, 3, 0, 4));
@@ -221,13 +223,13 @@ static void what_fails_everywhere_is_confirmed_once(void **state)
 
         (void)state;
         assert_true(plan_next(p, 0, &s));
-        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_CONFIRM, 0));
+        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_CONFIRM, 0, LONG_AGO));
         assert_false(plan_hopeless(p));
         do {
                 assert_true(plan_next(p, 1, &t));
         } while (t.task.number != s.task.number);
         assert_int_not_equal(t.node, s.node);
-        assert_true(plan_failed(p, t.task, t.attempt, PLAN_FAIL_CONFIRM, 0));
+        assert_true(plan_failed(p, t.task, t.attempt, PLAN_FAIL_CONFIRM, 0, LONG_AGO));
         assert_true(plan_hopeless(p));
         plan_free(p);
 }
@@ -239,7 +241,7 @@ static void a_changed_input_ends_the_job(void **state)
 
         (void)state;
         assert_true(plan_next(p, 0, &s));
-        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_FINAL, 0));
+        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_FINAL, 0, LONG_AGO));
         assert_true(plan_hopeless(p));
         plan_free(p);
 }
@@ -259,7 +261,7 @@ static void a_node_with_three_failures_is_avoided(void **state)
                         if (s.node == 1)
                                 assert_true(plan_succeeded(p, s.task, s.attempt, 0, i));
                 } while (s.node == 1);
-                assert_true(plan_failed(p, s.task, s.attempt, PLAN_FAIL_COUNTS, 0));
+                assert_true(plan_failed(p, s.task, s.attempt, PLAN_FAIL_COUNTS, 0, LONG_AGO));
         }
         plan_count(p, &c);
         assert_int_equal(c.nodes_avoided, 1);
@@ -280,11 +282,11 @@ static void a_full_node_gets_nothing_more_and_nobody_is_blamed(void **state)
         (void)state;
         assert_true(plan_next(p, 0, &s));
         first = s.node;
-        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_NODE, 0));
+        assert_true(plan_failed(p, s.task, 0, PLAN_FAIL_NODE, 0, LONG_AGO));
         assert_false(plan_hopeless(p));
         assert_true(plan_next(p, 0, &s));
         assert_int_not_equal(s.node, first);
-        assert_true(plan_failed(p, s.task, 1, PLAN_FAIL_NODE, 0));
+        assert_true(plan_failed(p, s.task, 1, PLAN_FAIL_NODE, 0, LONG_AGO));
         assert_true(plan_hopeless(p));
         plan_free(p);
 }
@@ -310,7 +312,7 @@ static void a_lost_node_takes_its_work_and_its_outputs_with_it(void **state)
         assert_false(plan_map_output(p, a.task.number, &node, &attempt));
         assert_true(plan_map_output(p, b.task.number, &node, &attempt));
         if (r.node != a.node)
-                assert_true(plan_failed(p, r.task, 0, PLAN_FAIL_FETCH, a.task.number));
+                assert_true(plan_failed(p, r.task, 0, PLAN_FAIL_FETCH, a.task.number, LONG_AGO));
         assert_false(plan_succeeded(p, a.task, 0, 1, 2)); /* too late */
         assert_true(plan_next(p, 2, &again));
         assert_false(again.task.reduce);
@@ -356,7 +358,7 @@ static void an_output_that_cannot_be_fetched_is_made_again_in_the_end(void **sta
                 assert_true(plan_next(p, 1, &r));
                 if (!r.task.reduce)
                         break;
-                assert_true(plan_failed(p, r.task, r.attempt, PLAN_FAIL_FETCH, 0));
+                assert_true(plan_failed(p, r.task, r.attempt, PLAN_FAIL_FETCH, 0, LONG_AGO));
                 fetches++;
         }
         assert_int_equal(fetches, PLAN_FETCH_FAILURES);
@@ -429,7 +431,8 @@ static void random_days_end_well(void **state)
                                 plan_node_lost(p, s.node);
                                 lost++;
                         } else if ((seed >> 20) % 9 == 1) {
-                                (void)plan_failed(p, s.task, s.attempt, PLAN_FAIL_KILLED, 0);
+                                (void)plan_failed(p, s.task, s.attempt, PLAN_FAIL_KILLED, 0,
+                                                  LONG_AGO);
                         } else {
                                 (void)plan_succeeded(p, s.task, s.attempt, 1, now);
                         }
@@ -446,14 +449,40 @@ static void late_reports_change_nothing(void **state)
 
         (void)state;
         assert_true(plan_next(p, 0, &s));
-        assert_true(plan_failed(p, map0, 0, PLAN_FAIL_COUNTS, 0));
-        assert_false(plan_failed(p, map0, 0, PLAN_FAIL_COUNTS, 0));
+        assert_true(plan_failed(p, map0, 0, PLAN_FAIL_COUNTS, 0, LONG_AGO));
+        assert_false(plan_failed(p, map0, 0, PLAN_FAIL_COUNTS, 0, LONG_AGO));
         assert_true(plan_next(p, 0, &s));
         assert_false(plan_is_current(p, map0, 0));
         assert_false(plan_succeeded(p, map0, 0, 0, 1));
         assert_true(plan_is_current(p, map0, 1));
         assert_true(plan_succeeded(p, map0, 1, 0, 1));
         assert_false(plan_succeeded(p, map0, 1, 0, 1));
+        plan_free(p);
+}
+
+static void a_failed_task_waits_longer_each_time(void **state)
+{
+        static const int64_t waits[] = {100, 200, 400};
+        struct plan *p = make(2, 0, 6, 1);
+        struct plan_start s, other;
+        int64_t now = 5000;
+
+        (void)state;
+        assert_true(plan_next(p, now, &s));
+        assert_true(plan_next(p, now, &other));
+        for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+                uint32_t task = s.task.number;
+
+                assert_true(plan_failed(p, s.task, s.attempt, PLAN_FAIL_COUNTS, 0, now));
+                assert_false(plan_next(p, now, &s));
+                now += waits[i];
+                assert_false(plan_next(p, now - 1, &s));
+                assert_true(plan_next(p, now, &s));
+                assert_int_equal(s.task.number, task);
+        }
+        /* one that was only killed does not wait */
+        assert_true(plan_failed(p, other.task, other.attempt, PLAN_FAIL_KILLED, 0, now));
+        assert_true(plan_next(p, now, &other));
         plan_free(p);
 }
 
@@ -479,6 +508,7 @@ int main(void)
                 cmocka_unit_test(a_job_without_maps_runs_its_reduces),
                 cmocka_unit_test(random_days_end_well),
                 cmocka_unit_test(late_reports_change_nothing),
+                cmocka_unit_test(a_failed_task_waits_longer_each_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
