@@ -417,6 +417,9 @@ static void what_asks_for_processes_works(void **state)
         free(r);
         r = run_as("ls -d /proc/[0-9]* | wc -l", 0, 0, 0, &nobody);
         assert_in_range(strtol((char *)r->out, NULL, 10), 2, 5); /* init, sh, ls, wc */
+        free(r);
+}
+
 static void a_task_that_computes_is_not_given_up(void **state)
 {
         static const struct task_user self = {.change = false};
