@@ -107,6 +107,8 @@ void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(pr
 int cli_exit(struct cli *cli);
 /* What usually helps against this kind of failure; NULL: nothing general. */
 const char *cli_hint(enum bdfs_status status);
+/* The same where what was written to is on this machine, and only that can be full. */
+const char *cli_hint_local(enum bdfs_status status);
 
 /* To stdout. A reader that went away ends the program as SIGPIPE would, or, where that is ignored,
  * with exit code 1; a full disk with exit code 7; a closed descriptor with 1. */

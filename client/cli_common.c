@@ -159,6 +159,14 @@ const char *cli_hint(enum bdfs_status status)
         }
 }
 
+const char *cli_hint_local(enum bdfs_status status)
+{
+        if (status == BDFS_NO_SPACE || status == BDFS_QUOTA)
+                return "it is the disk on this machine that is full, not the cluster: make room "
+                       "there, or write elsewhere";
+        return cli_hint(status);
+}
+
 void cli_error_hint(struct cli *cli, const struct bdfs_err *err, const char *hint)
 {
         AUTO_LOCK(&cli->lock);
@@ -208,6 +216,8 @@ static _Noreturn void stdout_failed(struct cli *cli, int eno)
                 cli_interrupt_die(SIGPIPE);
         cli_interrupt_clean();
         (void)fprintf(stderr, "%s: standard output: %s\n", name_of(cli), strerrordesc_np(eno));
+        if (cli_hint_local(bdfs_status_of_errno(eno)) != NULL)
+                (void)fprintf(stderr, "  %s\n", cli_hint_local(bdfs_status_of_errno(eno)));
         _exit(eno == EPIPE ? 1 : bdfs_status_exit(bdfs_status_of_errno(eno)));
 }
 

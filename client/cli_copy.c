@@ -198,7 +198,7 @@ static enum bdfs_status close_local(struct cli_target *t, struct bdfs_err *err)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);
         t->fd = -1;
         if (rc == BDFS_OK && t->sums != NULL)
-                rc = cli_sums_save(t->sums, t->item->path, err);
+                rc = cli_sums_save(t->sums, t->item->path, mode, err);
         if (t->temporary == NULL)
                 return rc;
         if (rc == BDFS_OK && rename(t->temporary, t->item->path) != 0)
@@ -302,15 +302,15 @@ static enum bdfs_status copy_stream(const struct cli_copy *c, struct cli_source 
                                     const struct cli_item *to, struct bdfs_err *err)
 {
         struct cli_target t;
-        enum bdfs_status rc;
+        enum bdfs_status rc = cli_target_open(&t, c, to, err);
 
-        if (cli_target_open(&t, c, to, err) != BDFS_OK)
-                return err->status;
-        rc = cli_pump(c, s, &t, err);
-        if (rc != BDFS_OK)
-                cli_target_abandon(&t);
-        else
-                rc = cli_target_close(&t, err);
+        if (rc == BDFS_OK) {
+                rc = cli_pump(c, s, &t, err);
+                if (rc != BDFS_OK)
+                        cli_target_abandon(&t);
+                else
+                        rc = cli_target_close(&t, err);
+        }
         if (to->fs != NULL && (rc == BDFS_NOT_FOUND || rc == BDFS_LEASE_EXPIRED))
                 rc = bdfs_wrap(err, "`%s': replaced or removed while it was written", to->text);
         if (c->progress != NULL)

@@ -1,9 +1,11 @@
 #include "client/cli_sums.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/bytes.h"
@@ -56,28 +58,49 @@ void cli_sums_add(struct cli_sums *s, const void *bytes, size_t n)
         }
 }
 
-enum bdfs_status cli_sums_save(struct cli_sums *s, const char *path, struct bdfs_err *err)
+static bool write_all(int fd, const uint8_t *from, size_t n)
+{
+        while (n > 0) {
+                ssize_t wrote = write(fd, from, n);
+
+                if (wrote < 0 && errno == EINTR)
+                        continue;
+                if (wrote < 0)
+                        return false;
+                from += wrote;
+                n -= (size_t)wrote;
+        }
+        return true;
+}
+
+enum bdfs_status cli_sums_save(struct cli_sums *s, const char *path, mode_t mode,
+                               struct bdfs_err *err)
 {
         const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-        AUTO_FREE char *to = NULL;
-        FILE *f;
-        bool ok;
+        AUTO_FREE char *to = NULL, *temporary = NULL;
+        int fd, eno = 0;
 
         if (s->chunk_n > 0)
                 end_chunk(s);
-        if (s->file.bad ||
-            asprintf(&to, "%.*s.%s.crc", (int)(name - path), path, name) < 0) {
+        if (asprintf(&to, "%.*s.%s.crc", (int)(name - path), path, name) < 0)
                 to = NULL;
+        if (asprintf(&temporary, "%.*s._COPYING_XXXXXX", (int)(name - path), path) < 0)
+                temporary = NULL;
+        if (s->file.bad || to == NULL || temporary == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory for checksums");
-        }
-        (void)unlink(to); /* an old one would not fit the new bytes */
-        f = fopen(to, "wxe");
-        if (f == NULL)
+        fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
                 return bdfs_fail_errno(err, errno, "`%s'", to);
-        ok = fwrite(s->file.data, 1, s->file.n, f) == s->file.n;
-        if (fclose(f) != 0 || !ok)
-                return bdfs_fail_errno(err, errno, "`%s'", to);
-        return BDFS_OK;
+        if (!write_all(fd, s->file.data, s->file.n) || fchmod(fd, mode) != 0)
+                eno = errno;
+        if (close(fd) != 0 && eno == 0)
+                eno = errno;
+        if (eno == 0 && rename(temporary, to) != 0)
+                eno = errno;
+        if (eno == 0)
+                return BDFS_OK;
+        (void)unlink(temporary);
+        return bdfs_fail_errno(err, eno, "`%s'", to);
 }
 
 void cli_sums_free(struct cli_sums *s)

@@ -155,12 +155,12 @@ static void pair_fini(struct pair *p)
         cli_item_fini(&p->to);
 }
 
-static void fail(struct cli *cli, const struct bdfs_err *err)
+static void fail(const struct cli_transfer *t, const struct bdfs_err *err)
 {
-        if (err->status == BDFS_EXISTS)
-                cli_error_hint(cli, err, "-f overwrites a file");
-        else
-                cli_error(cli, err);
+        const char *hint = t->dst.fs == NULL ? cli_hint_local(err->status) : cli_hint(err->status);
+
+        cli_error_hint(t->copy.cli, err,
+                       err->status == BDFS_EXISTS ? "-f overwrites a file" : hint);
 }
 
 /* What was moved: a file, or a directory that is empty by now. */
@@ -190,7 +190,7 @@ static void copy_one(void *context, void *job)
         if (rc == BDFS_OK)
                 cli_done(cli);
         else
-                fail(cli, &err);
+                fail(r->t, &err);
         pair_fini(p);
         free(p);
 }
@@ -275,7 +275,7 @@ static void finish_directories(struct run *r)
                 if (rc == BDFS_OK && r->t->move)
                         rc = remove_source(&p->from, &err);
                 if (rc != BDFS_OK)
-                        fail(r->t->copy.cli, &err);
+                        fail(r->t, &err);
                 pair_fini(p);
         }
         free(r->directories);
@@ -355,16 +355,16 @@ static void transfer(struct run *r, const struct level *above, struct cli_item *
         struct bdfs_err err;
 
         if (check_one(r, above, from, to, &err) != BDFS_OK) {
-                fail(cli, &err);
+                fail(r->t, &err);
         } else if (!cli_item_is_directory(from)) {
                 queue_copy(r, from, to);
                 return;
         } else if (make_directory(r, to, &here.fresh, &err) != BDFS_OK) {
-                fail(cli, &err);
+                fail(r->t, &err);
         } else {
                 cli_done(cli);
                 if (cli_item_children(from, transfer_child, &here, &err) != BDFS_OK)
-                        fail(cli, &err);
+                        fail(r->t, &err);
                 remember(r, from, to);
                 return;
         }
@@ -383,7 +383,7 @@ static void transfer_operand(struct run *r, struct cli_item *src)
                 (void)cli_item_fail(&from, BDFS_NOT_FOUND, &err);
         if (!from.exists || cli_transfer_target(&r->t->dst, &from, &to, &err) != BDFS_OK ||
             cli_transfer_check_nesting(&from, &to, &err) != BDFS_OK) {
-                fail(r->t->copy.cli, &err);
+                fail(r->t, &err);
                 cli_item_fini(&from);
                 cli_item_fini(&to);
                 return;
@@ -412,7 +412,7 @@ int cli_transfer_run(struct cli_transfer *t, struct cli_items *sources)
         } else if ((advice = cli_item_hint(&t->dst, room)) != NULL) {
                 cli_error_hint(cli, &err, advice);
         } else {
-                fail(cli, &err);
+                fail(t, &err);
         }
         cli_progress_end(&r.progress);
         cli_item_fini(&t->dst);

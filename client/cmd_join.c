@@ -243,7 +243,7 @@ int cmd_getmerge(struct cli *cli, int argc, char **argv)
                 cli_nothing_done(cli);
         } else if ((json ? merge_json(&m, &err) : merge(&m, &dst, &err)) != BDFS_OK) {
                 cli_nothing_done(cli);
-                cli_error(cli, &err);
+                cli_error_hint(cli, &err, cli_hint_local(err.status));
         }
         cli_items_fini(&m.files);
         cli_item_fini(&dst);

@@ -47,6 +47,24 @@ ended b "$second" 0 ''
 "$bdfs" cat /same | cmp - <(head -c 1500000 "$work/large"; head -c 1500000 "$work/large") ||
         fail "the bytes of the second put"
 
+# of six at once one wins, and each of the others is told which name it lost
+for round in 1 2 3 4 5; do
+        racing=()
+        for i in 1 2 3 4 5 6; do
+                "$bdfs" put -f "$work/large" /six 2>"$work/six.$i" &
+                racing+=($!)
+        done
+        won=0
+        for i in 1 2 3 4 5 6; do
+                wait "${racing[i - 1]}" && won=$((won + 1)) && continue
+                grep -q "^put: .*/six': replaced or removed while it was written: " "$work/six.$i" ||
+                        fail "a loser was told: $(cat "$work/six.$i")"
+        done
+        [ $won -gt 0 ] || fail "nobody won: $(cat "$work"/six.*)"
+        "$bdfs" cat /six | cmp - "$work/large" || fail "the bytes of the winner"
+        expect 1 '' "$bdfs" test -e /six._COPYING_
+done
+
 # a directory that is removed under a put
 "$bdfs" mkdir /gone || fail mkdir
 begun a /gone/f._COPYING_ 2000000 "$bdfs" put "$work/a" /gone/f
