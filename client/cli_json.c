@@ -5,6 +5,7 @@
 
 #include "client/cli_format.h"
 #include "common/bytes.h"
+#include "proto/utf8.h"
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -29,11 +30,14 @@ static void add_bytes(json_t *object, const char *key, const char *text, size_t 
 
         buf_init(&readable, 0);
         buf_init(&all, 0);
-        for (size_t i = 0; i < n; i++) {
-                if ((unsigned char)text[i] < 0x80)
-                        buf_u8(&readable, (uint8_t)text[i]);
+        for (size_t i = 0; i < n;) {
+                size_t good = utf8_character((const uint8_t *)text + i, n - i);
+
+                if (good > 0)
+                        buf_add(&readable, text + i, good);
                 else
                         buf_add(&readable, "\xef\xbf\xbd", 3);
+                i += good > 0 ? good : 1;
         }
         for (size_t i = 0; i < n; i += 3) {
                 encode((const unsigned char *)text + i, n - i < 3 ? n - i : 3, four);

@@ -22,6 +22,18 @@ json 'length == 4 and ([.[] | .path] | index("/j/f") != null)' ls /j
 json '.[] | select(.path == "/j/f") | .length == 2500000 and .type == "file" and .replication == 3 and .mode == "0644"' ls /j
 json 'map(.path) | index("/j/a b/\"quoted\"/ta\tb") != null' ls -R /j
 json '[.[] | .path_base64 // empty] == ["L2ovbm90/3V0Zjg="]' ls /j
+# a name that is not UTF-8, by each verb that names it: what is readable, and all of its bytes
+odd=$(printf '/j/a b/n\303\244\364\377x')
+printf 'x\n' | "$bdfs" put - "$odd" && "$bdfs" put "$work/f" "$(printf '/j/a b/n\303\244\377\364x')" || fail "put"
+for verb in ls cat head tail text 'get - ' stat du count find info checksum fsck; do
+        case $verb in get*) set -- get "$odd" - ;; *) set -- $verb "$odd" ;; esac
+        json "[.. | .path_base64? // empty] == [\"$(printf %s "$odd" | base64 -w 0)\"]" "$@"
+        json '[.. | .path? // empty] == ["/j/a b/n\u00e4\ufffd\ufffdx"]' "$@"
+done
+json '[.[] | .path_base64 // empty] | unique | length == 2' ls '/j/a b'
+"$bdfs" --json ls '/j/a b' | jq -r '.[] | .path_base64 // (.path | @base64)' |
+        while read -r name; do "$bdfs" test -e "$(base64 -d <<<"$name")" || fail "$name"; done || exit 1
+"$bdfs" rm -skipTrash "$odd" "$(printf '/j/a b/n\303\244\377\364x')" >/dev/null || fail "rm"
 json 'length == 1 and .[0].type == "directory"' ls -d /j
 json 'length == 0' ls /j/empty
 json 'length == 0' ls /j/none
