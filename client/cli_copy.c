@@ -190,9 +190,10 @@ static enum bdfs_status open_local(struct cli_target *t, struct bdfs_err *err)
 
 static enum bdfs_status close_local(struct cli_target *t, struct bdfs_err *err)
 {
+        mode_t mode = 0666 & ~t->copy->cli->local_umask;
         enum bdfs_status rc = BDFS_OK;
 
-        if (t->temporary != NULL && fchmod(t->fd, 0666 & ~t->copy->cli->local_umask) != 0)
+        if (t->temporary != NULL && fchmod(t->fd, mode) != 0)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);
         if (close(t->fd) != 0 && rc == BDFS_OK)
                 rc = bdfs_fail_errno(err, errno, "`%s'", t->item->text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/host_port.h"
 #include "exec/driver_inside.h"
 #include "proto/bdfs_cluster.pb-c.h"
 
@@ -29,24 +30,26 @@ enum bdfs_status job_own_names(struct bdfs *fs, struct job_own_names *ret, struc
         Bdfs__ServerInfoRequest q = BDFS__SERVER_INFO_REQUEST__INIT;
         const Bdfs__ServerInfoResponse *r;
         ProtobufCMessage *m;
-        struct os_addr addr;
+        char host[HOST_NAME_BYTES];
         uint32_t ports[2];
+        uint16_t port;
 
         *ret = (struct job_own_names){.n = 0};
         own_name(ret, "%s", bdfs_uri(fs));
-        if (bdfs_is_hadoop(fs) || !fs_parse_addr(fs->conf.namenode, 9000, &addr))
+        if (bdfs_is_hadoop(fs) || !host_port_parse(fs->conf.namenode, 9000, host, &port))
                 return BDFS_OK;
         if (fs_call(fs, METHOD_BDFS_CLIENT_serverInfo, &q.base, &m, err) != BDFS_OK)
                 return err->status;
         r = (const Bdfs__ServerInfoResponse *)m;
-        ports[0] = addr.port;
+        ports[0] = port;
         ports[1] = r->has_hadoop_port ? r->hadoop_port : 0;
         message_free(m);
         for (size_t i = 0; i < 2; i++) {
                 if (ports[i] == 0)
                         continue;
-                own_name(ret, "hdfs://%s:%u", addr.host, ports[i]);
-                if (strncmp(addr.host, "127.", 4) == 0 || strcmp(addr.host, "::1") == 0)
+                own_name(ret, strchr(host, ':') == NULL ? "hdfs://%s:%u" : "hdfs://[%s]:%u", host,
+                         ports[i]);
+                if (strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0)
                         own_name(ret, "hdfs://localhost:%u", ports[i]);
         }
         return BDFS_OK;
