@@ -65,7 +65,8 @@ enum bdfs_status apply_op_register_node(struct apply *a, struct bdfs_err *err)
         rc = table_find_node(a->t, op->uuid, &old, err);
         if (rc == BDFS_OK) { /* it keeps its number; its key may be new */
                 a->result->count = row.number = old.number;
-                if (old.key_n == op->key.len && memcmp(old.key, op->key.data, old.key_n) == 0)
+                if (old.key_n == op->key.len &&
+                    (old.key_n == 0 || memcmp(old.key, op->key.data, old.key_n) == 0))
                         return BDFS_OK;
         } else if (rc == BDFS_NOT_FOUND) {
                 rc = table_get_node(a->t, op->number, &old, err);

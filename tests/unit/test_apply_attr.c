@@ -179,10 +179,14 @@ static void a_policy_is_the_directorys_unless_set(void **state)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
+/* @key NULL: none, as a record without bytes unpacks. */
 static enum bdfs_status do_register(const char *uuid, uint32_t number, const char *key)
 {
+        ProtobufCBinaryData none = {0};
+
         return APPLY(NULL, REGISTER_NODE, register_node, RegisterNodeOp, REGISTER_NODE_OP,
-                     op_.uuid = (char *)uuid; op_.number = number; op_.key = bytes_of(key));
+                     op_.uuid = (char *)uuid; op_.number = number;
+                     op_.key = key == NULL ? none : bytes_of(key));
 }
 
 static void datanodes_keep_their_numbers(void **state)
@@ -204,6 +208,12 @@ static void datanodes_keep_their_numbers(void **state)
         OK(table_next_node(kit.t, 0, &row, &kit.err));
         assert_string_equal(row.uuid, "uuid-a");
         assert_memory_equal(row.key, "key9", 4);
+        OK(do_register("uuid-a", 3, NULL)); /* of before: a key that is no longer kept */
+        assert_true(kit.changed);
+        OK(do_register("uuid-a", 3, NULL));
+        assert_false(kit.changed);
+        OK(table_get_node(kit.t, 1, &row, &kit.err));
+        assert_int_equal(row.key_n, 0);
         OK(table_next_node(kit.t, 1, &row, &kit.err));
         assert_string_equal(row.uuid, "uuid-b");
         assert_int_equal(table_next_node(kit.t, 2, &row, &kit.err), BDFS_NOT_FOUND);

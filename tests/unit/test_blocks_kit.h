@@ -110,7 +110,8 @@ enum bdfs_status commit_wait(struct commit *c, Bdfs__JournalRecord *record, Bdfs
         (void)ret;
         assert_int_equal(record->op_case, BDFS__JOURNAL_RECORD__OP_REGISTER_NODE);
         (void)snprintf(row.uuid, sizeof(row.uuid), "%s", op->uuid);
-        memcpy(row.key, op->key.data, op->key.len);
+        if (op->key.len > 0)
+                memcpy(row.key, op->key.data, op->key.len);
         OK(table_get_counters(t, &counters, err));
         assert_int_equal(counters.node, op->number);
         counters.node++;
