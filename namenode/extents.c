@@ -122,8 +122,8 @@ static enum bdfs_status most_wanted(struct store_txn *t, const struct block *b, 
         if (rc != BDFS_OK)
                 return rc;
         block_ref_key(from, &ref);
-        for (rc = store_cursor_seek(c, from, sizeof(from), NULL); rc == BDFS_OK;
-             rc = store_cursor_next(c, NULL)) {
+        for (rc = store_cursor_seek(c, from, sizeof(from), err); rc == BDFS_OK;
+             rc = store_cursor_next(c, err)) {
                 store_cursor_at(c, &key, &key_n, &value, &n);
                 if (!block_ref_decode(key, key_n, &ref) || ref.block != b->id)
                         break;
