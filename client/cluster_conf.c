@@ -100,6 +100,7 @@ static enum bdfs_status write_one(const char *dir, const struct cluster_settings
                 return err->status;
         f = file.to;
         (void)fprintf(f, "# made by `bdfs cluster up`; made again at each start\n");
+        (void)fprintf(f, "log = %s/log\n", p->dir);
         if (strcmp(p->role, "agent") != 0)
                 (void)fprintf(f, "secret = %s/secret\n", dir);
         if (strcmp(p->role, "namenode") == 0)

@@ -10,10 +10,20 @@
  */
 #pragma once
 
+#include <stdint.h>
+
+#include "common/err.h"
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* @program must outlive the process's logging (a string literal). */
 void log_open(const char *program, enum log_level most);
+
+/* Standard error and output become the file @path, mode 0600; with @bytes in it it gets another
+ * name, @path.1, and so on up to LOG_OLD_MAX, and a new one is begun. */
+#define LOG_OLD_MAX 4
+enum bdfs_status log_to_file(const char *path, uint64_t bytes, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/confine.h"
 #include "common/help.h"
 #include "common/log.h"
 #include "common/mdoc.h"
@@ -42,6 +43,17 @@ static int manual(const struct service *s)
         return 0;
 }
 
+static int serve(const struct service *s, const void *conf)
+{
+        const struct service_log *log = (const void *)((const char *)conf + s->log_at);
+        struct bdfs_err err;
+
+        confine(s->keeps);
+        if (log->path[0] != '\0' && log_to_file(log->path, (uint64_t)log->bytes, &err) != BDFS_OK)
+                return service_cannot(&err);
+        return s->serve(conf);
+}
+
 static int service_run(const struct service *s, void *conf, int argc, char **argv)
 {
         struct bdfs_err err;
@@ -60,7 +72,7 @@ static int service_run(const struct service *s, void *conf, int argc, char **arg
         if (argc == 4 && strcmp(argv[3], "--print-config") == 0)
                 conf_print(s->table, s->table_n, conf, stdout);
         else if (argc == 3)
-                rc = s->serve(conf);
+                rc = serve(s, conf);
         else if (strcmp(argv[3], "-n") != 0)
                 rc = usage(s, 2);
         conf_free(s->table, s->table_n, conf);

@@ -10,11 +10,25 @@
 
 #include "common/conf.h"
 
+/* Where the log goes; a daemon's configuration has one, and its table SERVICE_LOG_KEYS. */
+struct service_log {
+        char *path;     /* "": standard error */
+        int64_t bytes;
+};
+#define SERVICE_LOG_KEYS(s, field)                                                             \
+        {"log", CONF_STRING(s, field.path), "", 0, 400,                                       \
+         "file for the log, kept with mode 0600; standard error when it is not given"},        \
+        {"log_bytes", CONF_BYTES(s, field.bytes), "16M", 64 * 1024, 1LL << 40,                \
+         "when the log has so many bytes it becomes FILE.1, FILE.1 becomes FILE.2, up to "     \
+         "FILE.4"}
+
 struct service {
         const char *name; /* of the program */
         const char *what; /* it is, in one line */
         const struct conf_key *table;
         size_t table_n;
+        size_t log_at;    /* of its struct service_log in the configuration */
+        uint64_t keeps;   /* capabilities of root, as CONFINE_KEEP(); nothing else stays */
         int (*serve)(const void *conf); /* runs until service_wait() returns; the exit code */
 };
 

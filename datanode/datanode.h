@@ -9,12 +9,14 @@
 #pragma once
 
 #include "common/conf.h"
+#include "common/service.h"
 #include "common/os.h"
 
 #define DATANODE_NAMENODES_MAX 8
 #define DATANODE_GATEWAYS_MAX 16
 
 struct datanode_conf {
+        struct service_log log;
         struct conf_list data;      /* directories, one per volume */
         char *cluster;              /* 32 hex digits */
         char *secret;               /* file with the cluster's secret */

@@ -1,5 +1,6 @@
 /* The datanode's configuration (docs/operations.md has the prose). */
 #include "common/limits.h"
+#include "common/service.h"
 #include "datanode/datanode.h"
 
 #define C struct datanode_conf
@@ -41,5 +42,6 @@ const struct conf_key datanode_conf_table[] = {
          "bytes a second that are read to find decay; 0: none"},
         {"transfers", CONF_INT(C, transfers_max), "1024", 1, TRANSFERS_MAX,
          "connections that are served at once"},
+        SERVICE_LOG_KEYS(C, log),
 };
 const size_t datanode_conf_table_n = sizeof(datanode_conf_table) / sizeof(datanode_conf_table[0]);

@@ -1,4 +1,6 @@
 /* bdfs-datanode: configuration, start, wait for a signal, stop. */
+#include <stddef.h>
+
 #include "common/log.h"
 #include "common/service.h"
 #include "datanode/datanode.h"
@@ -25,7 +27,8 @@ static int serve(const void *conf)
 int main(int argc, char **argv)
 {
         const struct service s = {"bdfs-datanode", "keeps blocks of a bdfs cluster and serves them",
-                                  datanode_conf_table, datanode_conf_table_n, serve};
+                                  datanode_conf_table, datanode_conf_table_n,
+                                  offsetof(struct datanode_conf, log), 0, serve};
         struct datanode_conf conf;
 
         return service_main(&s, &conf, argc, argv);

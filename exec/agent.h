@@ -14,6 +14,7 @@
 #pragma once
 
 #include "common/conf.h"
+#include "common/service.h"
 #include "common/os.h"
 #include "exec/task.h"
 
@@ -21,6 +22,7 @@
 #define AGENT_SLOTS_MAX 1024
 
 struct agent_conf {
+        struct service_log log;
         char *client;       /* client.conf of the cluster */
         char *listen;
         bool any_address;

@@ -1,5 +1,6 @@
 /* What an agent's configuration file may say. */
 #include "common/limits.h"
+#include "common/service.h"
 #include "exec/agent.h"
 
 #define C struct agent_conf
@@ -21,5 +22,6 @@ const struct conf_key agent_conf_table[] = {
          "memory in which one task's output is sorted"},
         {"task_timeout", CONF_MS(C, task_timeout_ms), "10m", 0, 86400000,
          "a task that neither reads nor writes for so long is ended; 0: never"},
+        SERVICE_LOG_KEYS(C, log),
 };
 const size_t agent_conf_table_n = sizeof(agent_conf_table) / sizeof(agent_conf_table[0]);

@@ -1,4 +1,5 @@
 /* The namenode's configuration (docs/operations.md has the prose). */
+#include "common/service.h"
 #include "namenode/namenode.h"
 
 #define C struct namenode_conf
@@ -51,5 +52,6 @@ const struct conf_key namenode_conf_table[] = {
         {"trash_checkpoint", CONF_MS(C, trash_checkpoint_ms), "0", 0, 3650LL * 86400000,
          "how often what was removed is gathered into a checkpoint, which is what expires; 0, or "
          "more than trash: as trash"},
+        SERVICE_LOG_KEYS(C, log),
 };
 const size_t namenode_conf_table_n = sizeof(namenode_conf_table) / sizeof(namenode_conf_table[0]);

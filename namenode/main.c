@@ -1,4 +1,6 @@
 /* bdfs-namenode: configuration, start, wait for a signal, stop. */
+#include <stddef.h>
+
 #include "common/log.h"
 #include "common/service.h"
 #include "namenode/namenode.h"
@@ -24,7 +26,8 @@ static int serve(const void *conf)
 int main(int argc, char **argv)
 {
         const struct service s = {"bdfs-namenode", "names, rights and block maps of a bdfs cluster",
-                                  namenode_conf_table, namenode_conf_table_n, serve};
+                                  namenode_conf_table, namenode_conf_table_n,
+                                  offsetof(struct namenode_conf, log), 0, serve};
         struct namenode_conf conf;
 
         return service_main(&s, &conf, argc, argv);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/conf.h"
+#include "common/service.h"
 #include "common/limits.h"
 #include "common/os.h"
 #include "namenode/blocks.h"
@@ -28,6 +29,7 @@ struct background;
 struct doubts;
 
 struct namenode_conf {
+        struct service_log log;
         char *data;              /* directory: data/journal, and the tables unless said below */
         char *tables;            /* true directory of LMDB and checkpoints; "": data */
         char *cluster;           /* 32 hex digits */
