@@ -191,6 +191,12 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
                              struct bdfs_file **ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
+/* bdfs_append() and bdfs_truncate() of a file that the caller has opened to write before: its owner
+ * may, whatever its mode has become. */
+enum bdfs_status bdfs_append_again(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+enum bdfs_status bdfs_truncate_again(struct bdfs *fs, const char *path, uint64_t length,
+                                     bool *ret_done, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status bdfs_write(struct bdfs_file *f, const void *from, size_t n, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 /* Visible to readers that open later; with the kernel of every datanode of the pipeline. */

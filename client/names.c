@@ -283,8 +283,8 @@ enum bdfs_status bdfs_concat(struct bdfs *fs, const char *target, const char *co
         return fs_call_only(fs, METHOD_CLIENT_concat, &q.base, err);
 }
 
-enum bdfs_status bdfs_truncate(struct bdfs *fs, const char *path, uint64_t length, bool *ret_done,
-                               struct bdfs_err *err)
+static enum bdfs_status cut(struct bdfs *fs, const char *path, uint64_t length, bool opened,
+                            bool *ret_done, struct bdfs_err *err)
 {
         Hadoop__TruncateRequestProto q = HADOOP__TRUNCATE_REQUEST_PROTO__INIT;
         ProtobufCMessage *m;
@@ -292,11 +292,24 @@ enum bdfs_status bdfs_truncate(struct bdfs *fs, const char *path, uint64_t lengt
         q.src = (char *)(uintptr_t)path;
         q.newlength = length;
         q.clientname = fs->client_name;
+        q.has_bdfsopened = q.bdfsopened = opened;
         if (fs_call_path(fs, METHOD_CLIENT_truncate, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         *ret_done = ((Hadoop__TruncateResponseProto *)m)->result;
         message_free(m);
         return BDFS_OK;
+}
+
+enum bdfs_status bdfs_truncate(struct bdfs *fs, const char *path, uint64_t length, bool *ret_done,
+                               struct bdfs_err *err)
+{
+        return cut(fs, path, length, false, ret_done, err);
+}
+
+enum bdfs_status bdfs_truncate_again(struct bdfs *fs, const char *path, uint64_t length,
+                                     bool *ret_done, struct bdfs_err *err)
+{
+        return cut(fs, path, length, true, ret_done, err);
 }
 
 enum bdfs_status bdfs_chmod(struct bdfs *fs, const char *path, uint32_t mode,

@@ -363,8 +363,8 @@ enum bdfs_status bdfs_create(struct bdfs *fs, const char *path, const struct bdf
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
-                             struct bdfs_err *err)
+static enum bdfs_status open_at_end(struct bdfs *fs, const char *path, bool opened,
+                                    struct bdfs_file **ret, struct bdfs_err *err)
 {
         Hadoop__AppendRequestProto q = HADOOP__APPEND_REQUEST_PROTO__INIT;
         Hadoop__AppendResponseProto *r;
@@ -375,6 +375,7 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
         q.src = (char *)(uintptr_t)path;
         q.clientname = fs->client_name;
         q.has_bdfsfirstblock = q.bdfsfirstblock = !fs->hadoop;
+        q.has_bdfsopened = q.bdfsopened = opened;
         if (fs_call_path(fs, METHOD_CLIENT_append, &q.base, &q.src, &m, err) != BDFS_OK)
                 return err->status;
         r = (Hadoop__AppendResponseProto *)m;
@@ -393,4 +394,16 @@ enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file
         }
         *ret = f;
         return BDFS_OK;
+}
+
+enum bdfs_status bdfs_append(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                             struct bdfs_err *err)
+{
+        return open_at_end(fs, path, false, ret, err);
+}
+
+enum bdfs_status bdfs_append_again(struct bdfs *fs, const char *path, struct bdfs_file **ret,
+                                   struct bdfs_err *err)
+{
+        return open_at_end(fs, path, true, ret, err);
 }

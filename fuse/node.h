@@ -114,8 +114,9 @@ enum bdfs_status node_settle(struct node *n, struct bdfs_err *err) BDFS_MUST_CHE
 uint64_t node_told(const struct node *n);
 /* What was written can be read by readers that open it now. */
 enum bdfs_status node_show(struct node *n, struct bdfs_err *err) BDFS_MUST_CHECK;
-/* Cut; completes the file before. UNSUPPORTED when it is shorter. @n NULL: it is not open. */
+/* Cut; completes the file before. UNSUPPORTED when it is shorter. @n NULL: it is not open. With
+ * @opened through a handle that may write, whatever the mode is now. */
 enum bdfs_status node_truncate(struct node *n, struct conn *conn, const char *path,
-                               uint64_t length, struct bdfs_err *err) BDFS_MUST_CHECK;
+                               uint64_t length, bool opened, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* After a failure: the namenode is asked to end the lease, and the node is as new. */
 void node_abandon(struct node *n);

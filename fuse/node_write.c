@@ -133,7 +133,7 @@ static enum bdfs_status append(struct node *n, struct conn *conn, const char *pa
         enum bdfs_status rc;
 
         do
-                rc = bdfs_append(conn->fs, path, &file, err);
+                rc = bdfs_append_again(conn->fs, path, &file, err);
         while (wait_for_other(rc, begun));
         if (rc == BDFS_OK)
                 adopt(n, conn, file);
@@ -274,7 +274,7 @@ enum bdfs_status node_show(struct node *n, struct bdfs_err *err)
 
 /* ---- cutting --------------------------------------------------------------------------------- */
 
-static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length,
+static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length, bool opened,
                             struct bdfs_err *err)
 {
         int64_t begun = os_mono_ms(), deadline = begun + NODE_RECOVERY_MS;
@@ -295,7 +295,8 @@ static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length
                                          ", making it longer is not supported yet", length, have);
         }
         do
-                rc = bdfs_truncate(conn->fs, path, length, &done, err);
+                rc = opened ? bdfs_truncate_again(conn->fs, path, length, &done, err)
+                            : bdfs_truncate(conn->fs, path, length, &done, err);
         while (wait_for_other(rc, begun));
         if (rc != BDFS_OK)
                 return rc;
@@ -310,12 +311,12 @@ static enum bdfs_status cut(struct conn *conn, const char *path, uint64_t length
 }
 
 enum bdfs_status node_truncate(struct node *n, struct conn *conn, const char *path,
-                               uint64_t length, struct bdfs_err *err)
+                               uint64_t length, bool opened, struct bdfs_err *err)
 {
         if (n == NULL)
-                return cut(conn, path, length, err);
+                return cut(conn, path, length, opened, err);
         AUTO_LOCK(&n->lock);
-        if (finish(n, err) != BDFS_OK || cut(conn, path, length, err) != BDFS_OK)
+        if (finish(n, err) != BDFS_OK || cut(conn, path, length, opened, err) != BDFS_OK)
                 return err->status;
         n->length = length;
         n->length_known = true;

@@ -133,7 +133,7 @@ static enum bdfs_status set_mode(struct call *c, struct node *n, mode_t mode)
         return BDFS_OK;
 }
 
-static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_set)
+static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_set, bool opened)
 {
         const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
         const int now = FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
@@ -141,7 +141,7 @@ static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_
         enum bdfs_status rc = BDFS_OK;
 
         if (to_set & FUSE_SET_ATTR_SIZE) {
-                rc = node_truncate(n, c->conn, c->path, (uint64_t)attr->st_size, &c->err);
+                rc = node_truncate(n, c->conn, c->path, (uint64_t)attr->st_size, opened, &c->err);
                 if (to_set & FUSE_SET_ATTR_MTIME_NOW) /* cutting sets the time */
                         to_set &= ~(times | now);
         }
@@ -163,7 +163,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
         if (!begin_either(&c, req, "setattr", ino, fi))
                 return;
-        rc = set_all(&c, attr, to_set);
+        rc = set_all(&c, attr, to_set, fi != NULL && fi->fh != 0);
         if (rc == BDFS_SYMLINK) /* owner and times are its own */
                 rc = bdfs_fail(&c.err, BDFS_UNSUPPORTED, "the mode of a symbolic link");
         if (rc != BDFS_OK)

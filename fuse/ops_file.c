@@ -53,7 +53,7 @@ static enum bdfs_status open_to_write(struct call *c, struct handle *h, struct f
 
         if (access != 0 && bdfs_access(c->fs, c->path, access, &c->err) != BDFS_OK)
                 return c->err.status;
-        if (cut && node_truncate(h->node, c->conn, c->path, 0, &c->err) != BDFS_OK)
+        if (cut && node_truncate(h->node, c->conn, c->path, 0, false, &c->err) != BDFS_OK)
                 return c->err.status;
         fi->direct_io = 1;
         return BDFS_OK;

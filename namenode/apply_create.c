@@ -155,12 +155,21 @@ enum bdfs_status apply_op_create(struct apply *a, struct bdfs_err *err)
         return rc;
 }
 
+enum bdfs_status apply_permit_write(struct apply *a, const struct resolved *r, bool opened,
+                                    struct bdfs_err *err)
+{
+        const struct perm_want want = {.access = PERM_WRITE};
+
+        if (opened && resolved_exists(r) && r->last.owner == a->caller.user)
+                return BDFS_OK;
+        return apply_permit(a, r, &want, err);
+}
+
 /* ---- append --------------------------------------------------------------------------------- */
 
 static enum bdfs_status check_append(struct apply *a, const Bdfs__AppendOp *op,
                                      const struct resolved *r, struct bdfs_err *err)
 {
-        const struct perm_want want = {.access = PERM_WRITE};
         const struct lease_wish wish = {.operation = "APPEND_FILE", .path = &r->path,
                                         .holder = op->holder, .machine = a->machine,
                                         .take_over = op->take_over};
@@ -169,7 +178,7 @@ static enum bdfs_status check_append(struct apply *a, const Bdfs__AppendOp *op,
         if (resolved_exists(r) && r->last.type == INODE_DIRECTORY)
                 return bdfs_fail(err, BDFS_EXISTS, "Cannot append to directory %.*s; already "
                                  "exists as a directory.", (int)r->path.n, r->path.text);
-        rc = apply_permit(a, r, &want, err);
+        rc = apply_permit_write(a, r, op->opened, err);
         if (rc == BDFS_OK && !resolved_exists(r))
                 rc = bdfs_fail(err, BDFS_NOT_FOUND, "Failed to append to non-existent file %.*s "
                                "for client %s", (int)r->path.n, r->path.text, a->machine);

@@ -118,6 +118,12 @@ enum bdfs_status tree_reclassed(struct apply *a, const struct inode *before,
                                 const struct inode *directory, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 
+/* May the caller write what is at the end of @r? With @opened it is asked again through a handle:
+ * an open file keeps its opener's rights; but only the owner surely gains none by saying so, since
+ * he may give himself every right. */
+enum bdfs_status apply_permit_write(struct apply *a, const struct resolved *r, bool opened,
+                                    struct bdfs_err *err) BDFS_MUST_CHECK;
+
 struct tree_make {
         enum inode_type type;
         uint16_t mode;

@@ -5,11 +5,10 @@
 static enum bdfs_status check_truncate(struct apply *a, const Bdfs__TruncateOp *op,
                                        const struct resolved *r, struct bdfs_err *err)
 {
-        const struct perm_want want = {.access = PERM_WRITE};
         const struct lease_wish wish = {.operation = "TRUNCATE_FILE", .path = &r->path,
                                         .holder = op->holder, .machine = a->machine,
                                         .take_over = op->take_over};
-        enum bdfs_status rc = apply_permit(a, r, &want, err);
+        enum bdfs_status rc = apply_permit_write(a, r, op->opened, err);
 
         if (rc == BDFS_OK)
                 rc = apply_file(r, &r->path, err);

@@ -247,6 +247,7 @@ static void append(void *context, struct rpc_call *call)
                 op->targets = m->nodes;
                 op->n_targets = place_next(nn, call, q->src, m->nodes);
         }
+        op->has_opened = op->opened = q->bdfsopened;
         if (serve_take_over(nn, call, q->src)) {
                 op->has_take_over = 1;
                 op->take_over = 1;

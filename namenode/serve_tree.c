@@ -198,6 +198,7 @@ static void truncate_(void *context, struct rpc_call *call)
                 return;
         op->length = q->newlength;
         op->holder = q->clientname;
+        op->has_opened = op->opened = q->bdfsopened;
         op->has_take_over = op->take_over = serve_take_over(context, call, q->src);
         SET_OP(m, TRUNCATE, truncate);
         mutation_submit(m, truncate_done);

@@ -136,6 +136,23 @@ chown root daemon/secret
 [ "$(cat <&4)" = 3 ] || fail "an open file"
 denied daemon cat daemon/secret
 
+# an open file keeps its opener's rights, whatever the mode becomes or was made with
+as daemon sh -c 'umask 0277; { echo 1; /bin/echo 2; echo 3; } >all/readonly' ||
+        fail "a file made read-only, and written after a copy of the descriptor was closed"
+[ "$(xargs <all/readonly)" = "1 2 3" ] && [ "$(stat -c %a all/readonly)" = 400 ] || fail "read-only"
+denied daemon sh -c 'echo x >>all/readonly'
+python3 -c "
+import os, pwd
+who = pwd.getpwnam('daemon'); os.setgroups([])
+os.setresgid(*[who.pw_gid] * 3); os.setresuid(*[who.pw_uid] * 3)
+f = os.open('all/closing', os.O_CREAT | os.O_RDWR, 0o644); os.write(f, b'one'); os.close(os.dup(f))
+os.fchmod(f, 0); os.write(f, b'two'); os.close(os.dup(f)); os.ftruncate(f, 4); os.write(f, b'')
+os.fchmod(f, 0o400); assert os.pread(f, 9, 0) == b'onet'; os.close(f)
+try: os.open('all/closing', os.O_WRONLY); raise SystemExit('opened a read-only file')
+except PermissionError: pass
+try: os.truncate('all/closing', 0); raise SystemExit('cut a read-only file')
+except PermissionError: pass" || fail "an open file whose mode changed"
+
 # set-id programs and devices have no power
 cp "$(command -v id)" all/id; chmod 755 all/id
 chmod u+s all/id 2>/dev/null && fail "a set-id bit was taken"

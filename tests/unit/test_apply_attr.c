@@ -123,6 +123,36 @@ static void a_link_has_its_own_owner_and_times(void **state)
         kit_check();
 }
 
+static enum bdfs_status append_opened(const struct as *who, const char *path)
+{
+        return APPLY(who, APPEND, append, AppendOp, APPEND_OP, op_.path = bytes_of(path);
+                     op_.holder = (char *)"h"; op_.has_opened = op_.opened = true);
+}
+
+static enum bdfs_status truncate_opened(const struct as *who, const char *path)
+{
+        return APPLY(who, TRUNCATE, truncate, TruncateOp, TRUNCATE_OP, op_.path = bytes_of(path);
+                     op_.length = 0; op_.holder = (char *)"h"; op_.has_opened = op_.opened = true);
+}
+
+static void an_open_file_keeps_its_owners_rights(void **state)
+{
+        static const char denied[] = "Permission denied: user=bob, access=WRITE, "
+                                     "inode=\"/o/f\":alice:supergroup:-r--r--r--";
+
+        (void)state;
+        OK(do_chmod(&ALICE, "/o/f", 0444));
+        REFUSED(do_append(&ALICE, "/o/f", "h", false), PERMISSION,
+                "Permission denied: user=alice, access=WRITE, "
+                "inode=\"/o/f\":alice:supergroup:-r--r--r--");
+        REFUSED(append_opened(&BOB, "/o/f"), PERMISSION, denied); /* anybody can say so */
+        REFUSED(truncate_opened(&BOB, "/o/f"), PERMISSION, denied);
+        OK(truncate_opened(&ALICE, "/o/f"));
+        OK(append_opened(&ALICE, "/o/f"));
+        REFUSED(append_opened(&ALICE, "/o/none"), NOT_FOUND,
+                "Failed to append to non-existent file /o/none for client 127.0.0.1");
+}
+
 static enum bdfs_status do_posix_times(const struct as *who, const char *path, int64_t mtime,
                                        bool now)
 {
@@ -268,6 +298,7 @@ int main(void)
                 TEST(times_are_set_as_hdfs_sets_them),
                 TEST(a_link_has_its_own_owner_and_times),
                 TEST(times_by_posix_are_the_owners),
+                TEST(an_open_file_keeps_its_owners_rights),
                 TEST(a_policy_is_the_directorys_unless_set),
                 TEST(datanodes_keep_their_numbers),
                 TEST(a_record_that_makes_no_sense_is_refused),

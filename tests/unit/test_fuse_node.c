@@ -15,7 +15,7 @@
 #include "client/bdfs.h"
 #include "common/err.h"
 
-#define bdfs_append pretend_append
+#define bdfs_append_again pretend_append
 #define bdfs_written pretend_written
 #define bdfs_write pretend_write
 #define bdfs_hsync pretend_hsync
@@ -32,6 +32,7 @@
 #define bdfs_lstat pretend_lstat
 #define bdfs_stat_fini pretend_stat_fini
 #define bdfs_truncate pretend_truncate
+#define bdfs_truncate_again pretend_truncate
 #define bdfs_is_closed pretend_is_closed
 #define bdfs_recover_lease pretend_recover_lease
 
@@ -348,7 +349,7 @@ static void after_one_failure_everything_fails(void **state)
         assert_int_equal(node_sync(n, &err), BDFS_IO);
         assert_int_equal(put(n, 10, 10), BDFS_IO);
         assert_int_equal(node_finish(n, &err), BDFS_IO);
-        assert_int_equal(node_truncate(n, &connection, "/f", 0, &err), BDFS_IO);
+        assert_int_equal(node_truncate(n, &connection, "/f", 0, true, &err), BDFS_IO);
         assert_int_equal(nodes_close(table, n, true, false, &err), BDFS_IO);
         assert_int_equal(world.recoveries, 1); /* nobody would end the lease otherwise */
         *state = NULL;
@@ -407,14 +408,14 @@ static void cutting_completes_the_file_first(void **state)
         struct bdfs_err err;
 
         assert_int_equal(put(n, 0, 10), BDFS_OK);
-        assert_int_equal(node_truncate(n, &connection, "/f", 4, &err), BDFS_OK);
+        assert_int_equal(node_truncate(n, &connection, "/f", 4, true, &err), BDFS_OK);
         assert_int_equal(world.length, 4);
         assert_int_equal(nodes_generation(table, n), 1); /* readers open it again */
-        assert_int_equal(node_truncate(n, &connection, "/f", 5, &err), BDFS_UNSUPPORTED);
+        assert_int_equal(node_truncate(n, &connection, "/f", 5, true, &err), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 10, 1), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 4, 1), BDFS_OK);
-        assert_int_equal(node_truncate(n, &connection, "/f", 0, &err), BDFS_OK);
-        assert_int_equal(node_truncate(NULL, &connection, "/f", 0, &err), BDFS_OK);
+        assert_int_equal(node_truncate(n, &connection, "/f", 0, true, &err), BDFS_OK);
+        assert_int_equal(node_truncate(NULL, &connection, "/f", 0, true, &err), BDFS_OK);
         assert_int_equal(put(n, 0, 1), BDFS_OK);
 }
 
