@@ -14,7 +14,8 @@
 static const char usage_text[] =
         "usage: bdfs cluster up --dir DIR [--datanodes N=3] [--namenodes 1|3] [--replication R=3]\n"
         "                       [--block-size BYTES] [--base-port P=9000] [--hadoop off|loopback]\n"
-        "                       [--racks a,b,..] [--no-agents] [--trash DURATION=6h]\n"
+        "                       [--racks a,b,..] [--no-agents] [--slots N] [--trash DURATION=6h]\n"
+        "                       [--task-timeout S=600] [--sort-memory BYTES=128M]\n"
         "       bdfs cluster status --dir DIR [--json]\n"
         "       bdfs cluster down --dir DIR\n";
 
@@ -85,8 +86,8 @@ static bool duration(const char *text, uint64_t high, uint64_t *ret)
 }
 
 enum cluster_option { O_DIR = 1, O_DATANODES, O_NAMENODES, O_REPLICATION, O_BLOCK_SIZE, O_BASE_PORT,
-                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_JSON, O_MIN_BLOCK, O_CHECKPOINT, O_GRACE,
-                      O_TRASH };
+                      O_HADOOP, O_RACKS, O_NO_AGENTS, O_SLOTS, O_TASK_TIMEOUT, O_SORT_MEMORY,
+                      O_JSON, O_MIN_BLOCK, O_CHECKPOINT, O_GRACE, O_TRASH };
 
 static const struct option options[] = {
         {"dir", required_argument, NULL, O_DIR},
@@ -98,6 +99,9 @@ static const struct option options[] = {
         {"hadoop", required_argument, NULL, O_HADOOP},
         {"racks", required_argument, NULL, O_RACKS},
         {"no-agents", no_argument, NULL, O_NO_AGENTS},
+        {"slots", required_argument, NULL, O_SLOTS},
+        {"task-timeout", required_argument, NULL, O_TASK_TIMEOUT},
+        {"sort-memory", required_argument, NULL, O_SORT_MEMORY},
         {"json", no_argument, NULL, O_JSON},
         {"trash", required_argument, NULL, O_TRASH},
         {"min-block-size", required_argument, NULL, O_MIN_BLOCK},       /* for tests */
@@ -162,6 +166,20 @@ static const char *take_option(struct cluster_settings *s, int option, const cha
                 return duration(value, TRASH_MS_MAX, &s->trash_ms)
                                ? NULL
                                : "--trash is off or a duration like 30s, 90m, 6h, 7d";
+        case O_SLOTS:
+                if (!number(value, 1, 1024, false, &v))
+                        return "--slots wants the tasks that one agent runs at once, 1 to 1024";
+                s->slots = (unsigned)v;
+                return NULL;
+        case O_TASK_TIMEOUT:
+                return number(value, 0, 86400, false, &s->task_timeout_s)
+                               ? NULL
+                               : "--task-timeout wants seconds without a sign of life, at most "
+                                 "86400; 0: never";
+        case O_SORT_MEMORY:
+                return number(value, 1 << 20, 2048ULL << 20, true, &s->sort_memory)
+                               ? NULL
+                               : "--sort-memory wants 1M to 2G";
         case O_DIR:
         case O_JSON:
                 return NULL;

@@ -180,6 +180,9 @@ static const struct cli_help table[] = {
          "--hadoop off|loopback\tports for Hadoop clients on this machine (off)\n"
          "--racks a,b,..\tracks of the datanodes, in turn\n"
          "--no-agents\tno agents: no jobs\n"
+         "--slots N\ttasks at once of one agent (its share of the cores)\n"
+         "--task-timeout S\ta task that does nothing for so long is ended (600); 0: never\n"
+         "--sort-memory BYTES\tin which one task's output is sorted (128M)\n"
          "--grace SECONDS\thow long what was deleted or replaced stays for its readers; 3600\n"
          "--json\tstatus as JSON\n",
          "up makes DIR, or starts what is not running in it, and returns when the cluster takes "

@@ -24,6 +24,13 @@ enum bdfs_status cli_service_info(struct bdfs *fs, Bdfs__ServerInfoResponse **re
         return call(fs, METHOD_BDFS_CLIENT_serverInfo, &q.base, ret, err);
 }
 
+enum bdfs_status cli_service_nodes(struct bdfs *fs, Bdfs__NodesResponse **ret, struct bdfs_err *err)
+{
+        Bdfs__NodesRequest q = BDFS__NODES_REQUEST__INIT;
+
+        return call(fs, METHOD_BDFS_CLIENT_nodes, &q.base, ret, err);
+}
+
 enum bdfs_status cli_service_file(struct bdfs *fs, const char *path, Bdfs__FileInfoResponse **ret,
                                   struct bdfs_err *err)
 {

@@ -12,6 +12,9 @@
 
 enum bdfs_status cli_service_info(struct bdfs *fs, Bdfs__ServerInfoResponse **ret,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The datanodes that are alive, with the agents beside them. */
+enum bdfs_status cli_service_nodes(struct bdfs *fs, Bdfs__NodesResponse **ret, struct bdfs_err *err)
+        BDFS_MUST_CHECK;
 enum bdfs_status cli_service_file(struct bdfs *fs, const char *path, Bdfs__FileInfoResponse **ret,
                                   struct bdfs_err *err) BDFS_MUST_CHECK;
 /* A page; @after is NULL for the first. */

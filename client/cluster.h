@@ -35,6 +35,9 @@ struct cluster_settings {
         bool hadoop;               /* the Hadoop ports are open on loopback */
         bool agents;
         uint64_t trash_ms;         /* how long what rm removes is kept; 0: not at all */
+        unsigned slots;            /* tasks at once of one agent; 0: its share of the cores */
+        uint64_t task_timeout_s;   /* without a sign of life; 0: for ever */
+        uint64_t sort_memory;      /* in which one task's output is sorted */
         unsigned racks_n;
         char racks[CLUSTER_RACKS_MAX][64]; /* datanode i is in rack (i - 1) mod racks_n */
         char cluster[33];          /* id, 32 hex digits */

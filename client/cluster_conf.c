@@ -79,13 +79,15 @@ static void write_datanode(FILE *f, const struct cluster_settings *s,
 static void write_agent(FILE *f, const char *dir, const struct cluster_settings *s,
                         const struct cluster_process *p)
 {
-        long slots = sysconf(_SC_NPROCESSORS_ONLN) / (long)s->datanodes;
+        long slots = s->slots > 0 ? (long)s->slots
+                                  : sysconf(_SC_NPROCESSORS_ONLN) / (long)s->datanodes;
 
         (void)fprintf(f, "client = %s/client.conf\nport = %u\nscratch = %s/data\n"
                          "datanode = 127.0.0.1:%u\nsocket_path = %s/datanode-%u/data/socket\n"
-                         "slots = %ld\n",
+                         "slots = %ld\ntask_timeout = %llus\nsort_buffer = %llu\n",
                       dir, p->own_port, p->dir, p->own_port - 5, dir, p->id,
-                      slots < 1 ? 1 : slots);
+                      slots < 1 ? 1 : slots, (unsigned long long)s->task_timeout_s,
+                      (unsigned long long)s->sort_memory);
 }
 
 static enum bdfs_status write_one(const char *dir, const struct cluster_settings *s,

@@ -26,6 +26,8 @@ void cluster_default_settings(struct cluster_settings *s)
                 .grace_s = 3600,
                 .base_port = 9000,
                 .agents = true,
+                .task_timeout_s = 600,
+                .sort_memory = 128 * MIB,
                 .racks_n = 1,
                 .trash_ms = CLUSTER_TRASH_MS,
         };
@@ -58,15 +60,18 @@ static enum bdfs_status save(const char *dir, const struct cluster_settings *s,
 
         for (unsigned i = 0; i < s->racks_n; i++)
                 (void)json_array_append_new(racks, json_string(s->racks[i]));
-        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:I s:o}", "version",
-                      SETTINGS_VERSION, "cluster", s->cluster, "datanodes", (int)s->datanodes,
+        j = json_pack("{s:i s:s s:i s:i s:I s:I s:I s:I s:i s:b s:b s:b s:I s:i s:I s:I s:o}",
+                      "version", SETTINGS_VERSION, "cluster", s->cluster, "datanodes",
+                      (int)s->datanodes,
                       "replication",
                       (int)s->replication, "block_size", (json_int_t)s->block_size,
                       "min_block_size", (json_int_t)s->min_block_size, "checkpoint_bytes",
                       (json_int_t)s->checkpoint_bytes, "grace_s", (json_int_t)s->grace_s,
                       "base_port", (int)s->base_port, "any_port",
                       s->any_port, "hadoop", s->hadoop, "agents", s->agents, "trash_ms",
-                      (json_int_t)s->trash_ms, "racks", racks);
+                      (json_int_t)s->trash_ms, "slots", (int)s->slots, "task_timeout_s",
+                      (json_int_t)s->task_timeout_s, "sort_memory", (json_int_t)s->sort_memory,
+                      "racks", racks);
         (void)snprintf(path, sizeof(path), "%s/cluster.json", dir);
         if (cluster_file_begin(&file, path, 0644, err) != BDFS_OK) {
                 json_decref(j);
@@ -88,9 +93,9 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         AUTO_CLOSE int fd = -1;
         struct stat st;
         const char *cluster;
-        json_int_t block, min_block, checkpoint, grace, version;
+        json_int_t block, min_block, checkpoint, grace, version, task_timeout, sort_memory;
         json_int_t trash = 0; /* one of before there was a trash */
-        int datanodes, replication, port, any = 0, hadoop, agents;
+        int datanodes, replication, port, any = 0, hadoop, agents, slots = 0;
         json_error_t why;
         json_t *j, *racks;
         bool ok;
@@ -115,13 +120,15 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
         }
         cluster_default_settings(s);
         grace = (json_int_t)s->grace_s;
-        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s?I s:o}",
-                            "cluster", &cluster, "datanodes", &datanodes, "replication",
+        task_timeout = (json_int_t)s->task_timeout_s;
+        sort_memory = (json_int_t)s->sort_memory;
+        ok = json_unpack_ex(j, &why, 0, "{s:s s:i s:i s:I s:I s:I s?I s:i s?b s:b s:b s?I s?i s?I "
+                            "s?I s:o}", "cluster", &cluster, "datanodes", &datanodes, "replication",
                             &replication, "block_size", &block, "min_block_size", &min_block,
                             "checkpoint_bytes", &checkpoint, "grace_s", &grace, "base_port", &port,
                             "any_port", &any, "hadoop", &hadoop, "agents", &agents, "trash_ms",
-                            &trash, "racks",
-                            &racks) == 0 &&
+                            &trash, "slots", &slots, "task_timeout_s", &task_timeout, "sort_memory",
+                            &sort_memory, "racks", &racks) == 0 &&
              strlen(cluster) == 32 && datanodes >= 1 && datanodes <= CLUSTER_DATANODES_MAX;
         if (ok) {
                 s->datanodes = (unsigned)datanodes;
@@ -135,6 +142,9 @@ enum bdfs_status cluster_settings_load(const char *dir, struct cluster_settings 
                 s->hadoop = hadoop != 0;
                 s->agents = agents != 0;
                 s->trash_ms = (uint64_t)trash;
+                s->slots = (unsigned)slots;
+                s->task_timeout_s = (uint64_t)task_timeout;
+                s->sort_memory = (uint64_t)sort_memory;
                 (void)snprintf(s->cluster, sizeof(s->cluster), "%s", cluster);
                 s->racks_n = 0;
                 for (size_t i = 0; i < json_array_size(racks) && i < CLUSTER_RACKS_MAX; i++)

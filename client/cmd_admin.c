@@ -33,8 +33,30 @@ static void print_space(struct cli *cli, uint64_t capacity, uint64_t used, uint6
         cli_print(cli, "DFS Remaining%%: %.2f%%\n", percent(remaining, capacity));
 }
 
-static void print_node(struct cli *cli, const Hadoop__DatanodeInfoProto *d)
+struct report {
+        struct bdfs_space space;
+        bool safe_mode;
+        Hadoop__GetDatanodeReportResponseProto *live, *dead;
+        Bdfs__NodesResponse *agents;      /* as server */
+        Bdfs__ServerInfoResponse *server; /* NULL: not a bdfs namenode's own port */
+};
+
+/* The port of the agent beside a datanode; 0: none, or none that is known. */
+static unsigned agent_port(const Bdfs__NodesResponse *agents, const Hadoop__DatanodeInfoProto *d)
 {
+        char name[96];
+
+        (void)snprintf(name, sizeof(name), "%s:%u", d->id->ipaddr, d->id->xferport);
+        for (size_t i = 0; agents != NULL && i < agents->n_nodes; i++) {
+                if (strcmp(agents->nodes[i]->name, name) == 0)
+                        return agents->nodes[i]->agent_port;
+        }
+        return 0;
+}
+
+static void print_node(struct cli *cli, const struct report *r, const Hadoop__DatanodeInfoProto *d)
+{
+        unsigned agent = agent_port(r->agents, d);
         char when[CLI_TEXT_BYTES];
 
         cli_print(cli, "\nName: %s:%u (%s)\n", d->id->ipaddr, d->id->xferport, d->id->hostname);
@@ -43,10 +65,13 @@ static void print_node(struct cli *cli, const Hadoop__DatanodeInfoProto *d)
         cli_print(cli, "Xceivers: %u\n", d->xceivercount);
         cli_print(cli, "Last contact: %s UTC\n", cli_time_utc(when, (int64_t)d->lastupdate));
         cli_print(cli, "Num of Blocks: %u\n", d->numblocks);
+        if (agent != 0)
+                cli_print(cli, "Agent: port %u\n", agent);
 }
 
-static json_t *node_json(const Hadoop__DatanodeInfoProto *d, bool live)
+static json_t *node_json(const struct report *r, const Hadoop__DatanodeInfoProto *d, bool live)
 {
+        unsigned agent = agent_port(r->agents, d);
         json_t *o = json_object();
         char name[96];
 
@@ -62,15 +87,10 @@ static json_t *node_json(const Hadoop__DatanodeInfoProto *d, bool live)
         cli_json_number(o, "transfers", d->xceivercount);
         cli_json_number(o, "blocks", d->numblocks);
         cli_json_number(o, "last_contact_ms", d->lastupdate);
+        if (agent != 0)
+                cli_json_number(o, "agent_port", agent);
         return o;
 }
-
-struct report {
-        struct bdfs_space space;
-        bool safe_mode;
-        Hadoop__GetDatanodeReportResponseProto *live, *dead;
-        Bdfs__ServerInfoResponse *server; /* NULL: not a bdfs namenode's own port */
-};
 
 static void report_fini(struct report *r)
 {
@@ -80,6 +100,8 @@ static void report_fini(struct report *r)
                 message_free(r->dead);
         if (r->server != NULL)
                 message_free(r->server);
+        if (r->agents != NULL)
+                message_free(r->agents);
 }
 
 static enum bdfs_status gather(struct bdfs *fs, struct report *r, struct bdfs_err *err)
@@ -95,6 +117,8 @@ static enum bdfs_status gather(struct bdfs *fs, struct report *r, struct bdfs_er
         if (bdfs_is_hadoop(fs))
                 return BDFS_OK;
         rc = cli_service_info(fs, &r->server, err);
+        if (rc == BDFS_OK)
+                rc = cli_service_nodes(fs, &r->agents, err);
         return cli_service_absent(rc) ? BDFS_OK : rc;
 }
 
@@ -127,11 +151,11 @@ static void print_report(struct cli *cli, const struct report *r)
                 print_kept(cli, r->server);
         cli_print(cli, "\nLive datanodes (%zu):\n", r->live->n_di);
         for (size_t i = 0; i < r->live->n_di; i++)
-                print_node(cli, r->live->di[i]);
+                print_node(cli, r, r->live->di[i]);
         if (r->dead->n_di > 0)
                 cli_print(cli, "\nDead datanodes (%zu):\n", r->dead->n_di);
         for (size_t i = 0; i < r->dead->n_di; i++)
-                print_node(cli, r->dead->di[i]);
+                print_node(cli, r, r->dead->di[i]);
 }
 
 static json_t *report_json(const struct report *r)
@@ -146,9 +170,9 @@ static json_t *report_json(const struct report *r)
         cli_json_number(o, "corrupt_blocks", r->space.corrupt);
         cli_json_number(o, "missing_blocks", r->space.missing);
         for (size_t i = 0; i < r->live->n_di; i++)
-                (void)json_array_append_new(nodes, node_json(r->live->di[i], true));
+                (void)json_array_append_new(nodes, node_json(r, r->live->di[i], true));
         for (size_t i = 0; i < r->dead->n_di; i++)
-                (void)json_array_append_new(nodes, node_json(r->dead->di[i], false));
+                (void)json_array_append_new(nodes, node_json(r, r->dead->di[i], false));
         (void)json_object_set_new(o, "datanodes", nodes);
         if (r->server == NULL)
                 return o;

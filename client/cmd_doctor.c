@@ -213,6 +213,46 @@ static void check_datanodes(struct doctor *d)
                 message_free(dead);
 }
 
+/* True: an agent answers there. */
+static bool check_agent(struct doctor *d, const Bdfs__NodeInfo *n)
+{
+        const char *colon = strrchr(n->name, ':');
+        struct os_addr addr = {.port = (uint16_t)n->agent_port};
+        struct os_sock *s;
+        struct bdfs_err err;
+        char text[160];
+
+        if (!n->has_agent_port || n->agent_port == 0 || colon == NULL)
+                return false;
+        (void)snprintf(addr.host, sizeof(addr.host), "%.*s", (int)(colon - n->name), n->name);
+        if (os_connect(&s, &addr, os_mono_ms() + CONNECT_MS, &err) == BDFS_OK) {
+                os_sock_close(s);
+                return true;
+        }
+        (void)snprintf(text, sizeof(text), "%.40s:%u, of the datanode %.40s, does not answer",
+                       addr.host, addr.port, n->name);
+        say(d, VERDICT_WARNING, "agent", text, "start bdfs-agent there, its log says why it ended; "
+                                               "jobs go on without it");
+        return false;
+}
+
+static void check_agents(struct doctor *d)
+{
+        Bdfs__NodesResponse *r;
+        struct bdfs_err err;
+        size_t alive = 0;
+        char text[80];
+
+        if (bdfs_is_hadoop(d->fs) || cli_service_nodes(d->fs, &r, &err) != BDFS_OK)
+                return; /* there are none on Apache HDFS; other checks said what does not answer */
+        for (size_t i = 0; i < r->n_nodes; i++)
+                alive += check_agent(d, r->nodes[i]);
+        (void)snprintf(text, sizeof(text), "%zu, beside %zu datanodes", alive, r->n_nodes);
+        say(d, alive == 0 ? VERDICT_WARNING : VERDICT_OK, "agents", text,
+            "no job runs: start bdfs-agent beside the datanodes");
+        message_free(r);
+}
+
 static void check_blocks(struct doctor *d)
 {
         struct bdfs_space s;
@@ -317,6 +357,7 @@ static void examine(struct doctor *d)
                 return;
         check_server(d);
         check_datanodes(d);
+        check_agents(d);
         check_blocks(d);
         check_home(d);
         if (d->write)

@@ -6,7 +6,28 @@ need jq
 chmod 711 "$work"
 export LC_ALL=C
 cd "$work" || fail "no directory"
-up --block-size 1M --hadoop loopback
+up --block-size 1M --hadoop loopback --slots 2 --task-timeout 33 --sort-memory 4M
+
+# What cluster up was told of agents is kept, over a stop too.
+kept() {
+        for line in 'slots = 2' 'task_timeout = 33s' 'sort_buffer = 4194304'; do
+                grep -qx "$line" "$cluster/agent-2/conf" || fail "$1: $(cat "$cluster/agent-2/conf")"
+        done
+}
+kept 'cluster up'
+"$bdfs" cluster down --dir "$cluster" && "$bdfs" cluster up --dir "$cluster" --slots 7 || fail "up again"
+kept 'cluster up again'
+expect 2 '--slots wants' "$bdfs" cluster up --dir "$work/other" --slots 0
+
+# doctor and admin report know agents.
+expect 0 'agents +3, beside 3 datanodes' "$bdfs" doctor
+[ "$("$bdfs" admin report | grep -c '^Agent: port [0-9]*$')" -eq 3 ] || fail "report: $("$bdfs" admin report)"
+"$bdfs" --json admin report | jq -e "[.datanodes[].agent_port] | index($(port agent 1 tls)) != null" >/dev/null ||
+        fail "report --json"
+kill -9 "$(pid_of agent 1)"
+within 20 sh -c "'$bdfs' doctor | grep -q 'agents  *2, beside 3 datanodes'"
+expect 0 'warning +agent +127.0.0.1:[0-9]+, of the datanode 127.0.0.1:[0-9]+, does not answer' "$bdfs" doctor
+"$bdfs" cluster up --dir "$cluster" || fail "up again"
 "$bdfs" mkdir /in /in/sub /other
 seq 1 1000 >numbers
 "$bdfs" put numbers /in/numbers
