@@ -162,7 +162,7 @@ enum bdfs_status call_check_mode(struct call *c, mode_t mode)
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret)
 {
         if (st->type == BDFS_TYPE_FILE) {
-                nodes_note(m->nodes, st);
+                (void)nodes_note(m->nodes, st);
                 nodes_tell_kept(m->nodes, st);
         }
         attrs_fill(m->ids, st, ret);

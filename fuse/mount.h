@@ -95,6 +95,7 @@ struct handle {
         struct node *node;
         struct conn *conn;
         bool reads, writes, append;
+        bool direct;     /* what it reads passes by the kernel's pages; set before it is used */
         struct os_mutex lock;
         bool active;     /* guarded by: lock; written since it, or a copy of it, was closed */
         unsigned closes; /* guarded by: lock; how often it was closed after it had written */

@@ -82,9 +82,9 @@ uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length);
 
 uint64_t nodes_generation(struct nodes *t, const struct node *n);
 uint64_t nodes_new_generation(struct nodes *t, struct node *n);
-/* What the namenode says of a file: other attributes than before mean other bytes, and so does the
- * first word, since somebody may have read it already. */
-void nodes_note(struct nodes *t, const struct bdfs_stat *st);
+/* What the namenode says of a file: other attributes than before mean other bytes (true), and so
+ * does the first word, since somebody may have read it already. */
+bool nodes_note(struct nodes *t, const struct bdfs_stat *st);
 /* The same of a file that is open and was deleted meanwhile; false: nothing was said of it. */
 bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret);
 /* Is it time to ask the namenode whether others changed the file? True to one caller at a time. */

@@ -214,23 +214,24 @@ uint64_t nodes_new_generation(struct nodes *t, struct node *n)
         return atomic_fetch_add(&n->generation, 1) + 1;
 }
 
-void nodes_note(struct nodes *t, const struct bdfs_stat *st)
+bool nodes_note(struct nodes *t, const struct bdfs_stat *st)
 {
         struct node *n;
         bool changed;
 
         if (!nodes_any(t))
-                return;
+                return false;
         AUTO_LOCK(&t->lock);
         n = *place_of(t, st->inode);
         if (n == NULL)
-                return;
+                return false;
         changed = !n->seen.known || n->seen.st.mtime_ms != st->mtime_ms ||
                   n->seen.st.length != st->length;
         n->seen = (struct node_seen){os_mono_ms(), true, *st};
         n->seen.st.target = NULL;
         if (changed)
                 (void)nodes_new_generation(t, n);
+        return changed;
 }
 
 bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret)

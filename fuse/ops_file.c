@@ -19,7 +19,7 @@ static void judge_pages(struct call *c, struct handle *h, uint64_t version,
         uint64_t old;
 
         if (atomic_load(&h->node->shown) != NODE_NOT_WRITTEN) {
-                fi->direct_io = 1; /* it grows under the reader's eyes */
+                fi->direct_io = h->direct = 1; /* it grows under the reader's eyes */
                 return;
         }
         if (!known_swap(c->m->versions, c->inode, version, &old))
@@ -55,7 +55,7 @@ static enum bdfs_status open_to_write(struct call *c, struct handle *h, struct f
                 return c->err.status;
         if (cut && node_truncate(h->node, c->conn, c->path, 0, false, &c->err) != BDFS_OK)
                 return c->err.status;
-        fi->direct_io = 1;
+        fi->direct_io = h->direct = 1;
         return BDFS_OK;
 }
 
@@ -162,7 +162,7 @@ static enum bdfs_status create(struct call *c, mode_t mode, struct fuse_file_inf
                 ret_st->mode = 0;
                 kept_asked(&h->node->kept, &ret_st->mode, NULL, NULL);
         }
-        fi->direct_io = 1;
+        fi->direct_io = h->direct = 1;
         fi->noflush = !h->writes;
         fi->fh = (uintptr_t)h;
         *ret = h;
@@ -227,17 +227,20 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* The kernel asks for attributes before it reads what it may keep, and so do we for the rest: a
- * file that others cut or wrote anew is opened again. What is gone, or not answered, stays. */
+ * file that others cut or wrote anew is opened again, and the kernel asks at its next read: it
+ * would fill up with zeros what we know to be shorter. What is gone, or not answered, stays. */
 static void look_for_changes(struct call *c, struct handle *h)
 {
         struct bdfs_stat st;
         struct bdfs_err err;
 
-        if (!nodes_should_ask(c->m->nodes, h->node, MOUNT_CHANGED_MS) ||
+        if (!h->direct || !nodes_should_ask(c->m->nodes, h->node, MOUNT_CHANGED_MS) ||
             os_mono_ms() < atomic_load(&c->m->down_until_ms) ||
             bdfs_lstat(c->fs, h->path, &st, &err) != BDFS_OK)
                 return;
-        nodes_note(c->m->nodes, &st);
+        if (nodes_note(c->m->nodes, &st))
+                (void)fuse_lowlevel_notify_inval_inode(c->m->session, attrs_number_of(c->inode),
+                                                       -1, 0);
         bdfs_stat_fini(&st);
 }
 

@@ -613,15 +613,15 @@ static void other_attributes_mean_other_bytes(void **state)
         struct bdfs_stat st = {.inode = INODE, .mtime_ms = 5, .length = 10}, back;
 
         assert_false(nodes_recall(table, INODE, &back));
-        nodes_note(table, &st);
+        assert_true(nodes_note(table, &st));
         assert_int_equal(nodes_generation(table, n), 1); /* it may have been read before */
-        nodes_note(table, &st);
+        assert_false(nodes_note(table, &st));
         assert_int_equal(nodes_generation(table, n), 1);
         st.length = 9;
-        nodes_note(table, &st);
+        assert_true(nodes_note(table, &st));
         assert_int_equal(nodes_generation(table, n), 2);
         st.mtime_ms = 6;
-        nodes_note(table, &st);
+        assert_true(nodes_note(table, &st));
         assert_int_equal(nodes_generation(table, n), 3);
         assert_true(nodes_recall(table, INODE, &back));
         assert_int_equal(back.length, 9);
@@ -631,7 +631,7 @@ static void other_attributes_mean_other_bytes(void **state)
         assert_false(nodes_should_ask(table, n, 0));
         atomic_store(&n->shown, NODE_NOT_WRITTEN);
         st.inode = INODE + 1;
-        nodes_note(table, &st);
+        assert_false(nodes_note(table, &st));
         assert_int_equal(nodes_generation(table, n), 3);
 }
 
