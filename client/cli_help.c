@@ -25,7 +25,8 @@ static const struct cli_help table[] = {
          "-r\tthe other way round\n"
          "-u\tshow and sort by the time of the last access\n"
          "-e\tshow the erasure coding policy\n",
-         "Columns are mode, replication, owner, group, size, time of the last change, name.",
+         "Columns are mode, replication, owner, group, size, time of the last change, name. "
+         "file:///p is a local path.",
          "bdfs ls -h /data\n"},
         {"put", FORCE PRESERVE
          "-l\ta datanode may keep the bytes in memory at first (Apache HDFS)\n"
@@ -45,7 +46,7 @@ static const struct cli_help table[] = {
          "-p\tkeep times, owner, group and mode; -p[top] names which: t(imes), o(wnership), "
          "p(ermission)\n"
          DIRECT THREADS NEW_FILE,
-         "Clusters are told apart by their URIs.",
+         "Clusters are told apart by their URIs; file:///p is a local path.",
          "bdfs cp hdfs://other:8020/data/x /data/x\n"},
         {"mv", "", "A file is never replaced. Into a directory when PATH is one.",
          "bdfs mv /a /b\n"},
@@ -57,6 +58,12 @@ static const struct cli_help table[] = {
          "-safely\task before a large directory is removed\n",
          "Where the cluster keeps a trash, what is removed goes to /user/NAME/.Trash first.",
          "bdfs rm -r /data/old\n"},
+        {"expunge",
+         "-immediate\tall of it, at once\n"
+         "-fs URI\tthe trash of this cluster\n",
+         "What is in /user/NAME/.Trash/Current becomes a checkpoint there; checkpoints older than "
+         "the cluster keeps them are deleted. The namenode does the same for every user.",
+         ""},
         {"mkdir", "-p\tmake missing parents; an existing directory is fine\n", "", ""},
         {"rmdir", "--ignore-fail-on-non-empty\ta directory that is not empty is no error\n", "",
          ""},
@@ -74,6 +81,7 @@ static const struct cli_help table[] = {
          "-h\tsizes as 64.0 M instead of 67108864\n"
          "-v\ta heading\n"
          "-u\tquotas and usage only\n"
+         "-t [TYPE,...]\twith -q or -u: quotas of these types of storage\n"
          "-x\twithout snapshots\n"
          "-e\tthe erasure coding policy too\n"
          "-s\tsnapshots too\n",
@@ -170,6 +178,13 @@ static const struct cli_help table[] = {
          "appears as a whole or not at all. logs: what the attempts of a job wrote to standard "
          "error.",
          "bdfs job run -i /books -o /words -m \"tr -cs A-Za-z '\\n'\" -r 'uniq -c'\n"},
+        {"moveToLocal", FORCE PRESERVE
+         "-crc\talso write .NAME.crc, as Hadoop's local file system does\n"
+         "-ignoreCrc\tgive out what is there, even where its checksum is wrong\n" THREADS,
+         "Each file is removed from the cluster when its copy is complete.", ""},
+        {"lsr", "", "Hadoop's old name.", ""},
+        {"dus", "", "Hadoop's old name.", ""},
+        {"rmr", "", "Hadoop's old name.", ""},
         {"cluster",
          "--dir DIR\twhere everything of it is\n"
          "--datanodes N\thow many (3)\n"
@@ -183,6 +198,7 @@ static const struct cli_help table[] = {
          "--slots N\ttasks at once of one agent (its share of the cores)\n"
          "--task-timeout S\ta task that does nothing for so long is ended (600); 0: never\n"
          "--sort-memory BYTES\tin which one task's output is sorted (128M)\n"
+         "--trash DURATION\thow long what rm removes is kept (6h); off: not at all\n"
          "--grace SECONDS\thow long what was deleted or replaced stays for its readers; 3600\n"
          "--json\tstatus as JSON\n",
          "up makes DIR, or starts what is not running in it, and returns when the cluster takes "

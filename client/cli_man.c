@@ -56,7 +56,8 @@ static const char general_options[] =
         "--timeout SECONDS\thow long a call may take (60)\n"
         "--json\twhat a command reads as JSON\n"
         "-q\tno progress\n"
-        "-D KEY=VALUE\ta property as Hadoop names it\n";
+        "-D NAME=VALUE\ta property as Hadoop names it: honoured, or refused by name\n"
+        "-conf FILE\tproperties in Hadoop's XML, or as --conf\n";
 
 void cli_man_program(FILE *to)
 {

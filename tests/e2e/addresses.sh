@@ -42,7 +42,7 @@ s.bind(("127.0.0.53", 53))
 time.sleep(60)
 PY
 server=$!
-sleep 0.5 # it has no other sign
+until grep -q ':0035 ' /proc/net/udp; do kill -0 $server || exit 77; sleep 0.05; done
 "$2" --timeout 2 --uri hdfs://slow.example:8020 ls / 2>"$1/said"
 rc=$?
 kill $server

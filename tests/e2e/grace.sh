@@ -12,7 +12,7 @@ replicas() { find "$cluster"/datanode-*/data/blocks -type f -size +0 | wc -l; }
 kept() { "$bdfs" admin report --json | jq "$1"; }
 before=$(replicas)
 [ "$before" -eq 14 ] || fail "$before replica files instead of 14"
-"$bdfs" rm /a >/dev/null && "$bdfs" put -f "$work/b" /c && "$bdfs" truncate -w 100 /b ||
+"$bdfs" rm -skipTrash /a >/dev/null && "$bdfs" put -f "$work/b" /c && "$bdfs" truncate -w 100 /b ||
         fail "rm, put -f, truncate"
 [ "$(kept .retired_blocks)" -eq 6 ] || fail "$(kept .retired_blocks) blocks wait instead of 6"
 [ "$(kept .retired_bytes)" -eq 12000000 ] || fail "$(kept .retired_bytes) bytes wait"
