@@ -127,10 +127,12 @@ static enum bdfs_status take_good(struct reader *r, const struct reader_want *w,
                 return BDFS_OK;
         }
         if (source_open(w->fs, w->path, w->generation, &newer, err) != BDFS_OK) {
-                if (s == NULL || err->status != BDFS_NOT_FOUND)
-                        rc = err->status;
+                /* deleted, or no longer the opener's to read: it goes on with what it opened */
+                if (s != NULL &&
+                    (err->status == BDFS_NOT_FOUND || err->status == BDFS_PERMISSION))
+                        *ret = s;
                 else
-                        *ret = s; /* deleted: it goes on with what it opened */
+                        rc = err->status;
         } else {
                 newer->refs++;
                 replace(r, newer);

@@ -32,7 +32,7 @@ static struct {
         atomic_uint opens, closes, reads, preads;
         atomic_bool fail;
         atomic_uint replaced;   /* so many reads find that the file is not what it was */
-        bool deleted;
+        bool deleted, denied;
 } world;
 
 static uint8_t byte_at(uint64_t i)
@@ -44,6 +44,8 @@ static enum bdfs_status pretend_open(struct bdfs *fs, const char *path, struct b
                                      struct bdfs_err *err)
 {
         (void)fs, (void)path;
+        if (world.denied)
+                return bdfs_fail(err, BDFS_PERMISSION, "pretended");
         if (world.deleted || atomic_load(&world.fail))
                 return bdfs_fail(err, BDFS_NOT_FOUND, "pretended");
         *ret = calloc(1, sizeof(**ret));
@@ -127,7 +129,7 @@ static int setup(void **state)
         world.opens = world.closes = world.reads = world.preads = 0;
         atomic_store(&world.fail, false);
         atomic_store(&world.replaced, 0);
-        world.deleted = false;
+        world.deleted = world.denied = false;
         reader_init(&r);
         *state = &r;
         return 0;
@@ -294,6 +296,15 @@ static void what_was_cut_is_opened_again_once(void **state)
         assert_int_equal(reader_read(r, &w, room, &got, &err), BDFS_REPLACED);
 }
 
+/* Its opener lost the right to open it since: what was opened stays. */
+static void an_open_file_stays_readable(void **state)
+{
+        assert_int_equal(get(*state, 0, PIECE, world.length, 0), PIECE);
+        world.denied = true;
+        assert_int_equal(get(*state, PIECE, PIECE, world.length, 1), PIECE);
+        assert_int_equal(world.opens, 1);
+}
+
 static void what_was_deleted_is_read_on(void **state)
 {
         struct reader *r = *state;
@@ -309,6 +320,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_cut_is_opened_again_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_was_deleted_is_read_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(an_open_file_stays_readable, setup, teardown),
                 TEST(a_sequence_is_fed_by_the_stream),
                 TEST(reads_here_and_there_need_no_stream),
                 TEST(a_sequence_is_found_again_after_a_jump),
