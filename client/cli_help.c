@@ -184,7 +184,11 @@ static const struct cli_help table[] = {
          "Each file is removed from the cluster when its copy is complete.", ""},
         {"lsr", "", "Hadoop's old name.", ""},
         {"dus", "", "Hadoop's old name.", ""},
-        {"rmr", "", "Hadoop's old name.", ""},
+        {"rmr",
+         "-f\tno error when nothing is there\n"
+         "-skipTrash\tremove for good\n"
+         "-safely\task before a large directory is removed\n",
+         "Hadoop's old name.", ""},
         {"cluster",
          "--dir DIR\twhere everything of it is\n"
          "--datanodes N\thow many (3)\n"
