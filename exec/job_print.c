@@ -9,6 +9,7 @@
 
 #include "client/cli_format.h"
 #include "client/cli_json.h"
+#include "exec/job_left.h"
 
 #define PRINT_AFTER_MS 1000
 #define PRINT_EVERY_MS 10000
@@ -38,15 +39,16 @@ void job_print_begin(struct job_print *p, bool quiet)
         *p = (struct job_print){.quiet = quiet, .terminal = isatty(STDERR_FILENO) == 1};
 }
 
-static void make_line(const struct job_progress *now, char ret[LINE_BYTES])
+static void make_line(const struct job_progress *now, int64_t reduce_ms, char ret[LINE_BYTES])
 {
         const struct plan_counts *t = &now->tasks;
         unsigned permille = job_permille(now);
         char rate[CLI_TEXT_BYTES], eta[40] = "";
-        int64_t left = permille == 0 ? 0 : now->ms * (1000 - permille) / permille / 1000;
+        int64_t left = job_seconds_left(now, reduce_ms);
 
-        if (t->maps_done > 0 && permille < 1000)
-                (void)snprintf(eta, sizeof(eta), "  eta %" PRId64 ":%02d", left / 60,
+        if (left >= 0 && permille < 1000) /* how long reducing takes, maps do not tell */
+                (void)snprintf(eta, sizeof(eta), "  %seta %" PRId64 ":%02d",
+                               t->reduces > 0 && t->maps_done < t->maps ? "maps' " : "", left / 60,
                                (int)(left % 60));
         (void)cli_bytes(rate, now->ms > 0 ? now->bytes_done * 1000 / (uint64_t)now->ms : 0);
         (void)snprintf(ret, LINE_BYTES,
@@ -75,7 +77,9 @@ void job_print_progress(struct job_print *p, const struct job_progress *now)
 
         if (p->quiet || now->tasks.maps + now->tasks.reduces == 0)
                 return;
-        make_line(now, line);
+        if (p->reduce_ms == 0 && now->tasks.maps_done == now->tasks.maps)
+                p->reduce_ms = now->ms;
+        make_line(now, p->reduce_ms, line);
         if (p->terminal) {
                 (void)fprintf(stderr, "\r%.*s\033[K", columns() - 1, line);
                 (void)fflush(stderr);

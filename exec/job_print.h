@@ -19,6 +19,7 @@ struct job_print {
         bool drawn;           /* a line is on the screen */
         unsigned tenth;       /* that was printed last */
         int64_t printed_ms;
+        int64_t reduce_ms;    /* when reducing was seen first; 0: not yet */
 };
 
 void job_print_begin(struct job_print *p, bool quiet);
