@@ -40,29 +40,38 @@ GEN_C := $(PROTO:%.proto=$(O)/gen/%.pb-c.c)
 GEN_H := $(GEN_C:.c=.h)
 
 obj = $(patsubst %.c,$(O)/%.o,$(1))
-SIM_ONLY := $(wildcard common/os_sim*.c)
-LINUX_ONLY := $(wildcard common/os_linux*.c)
-SHARED := $(filter-out $(SIM_ONLY) $(LINUX_ONLY),$(wildcard common/*.c)) $(wildcard proto/*.c net/*.c)
-CLIENT_LIB := $(filter-out client/main.c client/cmd_%.c client/cli_%.c,$(wildcard client/*.c))
-CLIENT_CLI := $(wildcard client/main.c client/cmd_*.c client/cli_*.c)
-part = $(filter-out $(1)/main.c $(1)/%_main.c,$(wildcard $(1)/*.c))
+gen_obj = $(GEN_C:.c=.o)
+
+# A folder is a room with one contract and one archive (docs/architecture.md); a program is the archives
+# that it needs, users before what they use.
+ROOMS := common common/linux common/sim proto net client cluster cli fuse \
+        namenode namenode/serve namenode/blocks namenode/commit namenode/apply namenode/tree \
+        namenode/journal namenode/store datanode datanode/link datanode/transfer datanode/disk \
+        exec/agent exec/driver exec/task exec/records
+room_c = $(filter-out %_main.c,$(wildcard $(1)/*.c))
+room = $(O)/lib/$(subst /,-,$(1)).a
+define ROOM
+$(call room,$(1)): $(call obj,$(call room_c,$(1)))
+endef
+$(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
+$(call room,proto): $(gen_obj)
+$(O)/lib/%.a:
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+BASE := $(foreach r,net proto common,$(call room,$(r)))
+LINUX := $(call room,common/linux)
+CLIENT := $(call room,client)
+EXEC := $(foreach r,exec/agent exec/driver exec/task exec/records,$(call room,$(r)))
+NAMENODE := $(foreach r,$(filter namenode%,$(ROOMS)),$(call room,$(r)))
+DATANODE := $(foreach r,$(filter datanode%,$(ROOMS)),$(call room,$(r)))
 
 PROGS := bdfs bdfs-namenode bdfs-datanode bdfs-mount bdfs-agent
 all: $(PROGS:%=$(O)/%) ## build the programs into build/
 
-gen_obj = $(GEN_C:.c=.o)
-$(O)/libshared.a: $(call obj,$(SHARED)) $(gen_obj)
-$(O)/liblinux.a: $(call obj,$(LINUX_ONLY))
-$(O)/libsim.a: $(call obj,$(SIM_ONLY))
-$(O)/libclient.a: $(call obj,$(CLIENT_LIB))
-$(O)/libnamenode.a: $(call obj,$(call part,namenode))
-$(O)/libdatanode.a: $(call obj,$(call part,datanode))
-$(O)/libexec.a: $(call obj,$(call part,exec))
-$(O)/libfuse.a: $(call obj,$(call part,fuse))
 # What others link with: the functions of client/bdfs.h, and no other name of ours.
 SOVERSION := 0
 VERSION := $(shell sed -n 's/^\#define BDFS_VERSION "\(.*\)"/\1/p' common/limits.h)
-LIB_OBJ := $(call obj,$(filter-out client/cluster% client/decode.c,$(CLIENT_LIB)) $(SHARED) $(LINUX_ONLY)) $(gen_obj)
+LIB_OBJ := $(call obj,$(foreach r,client net proto common common/linux,$(call room_c,$(r)))) $(gen_obj)
 library: $(O)/libbdfs.so.$(VERSION) $(O)/libbdfs.a $(O)/bdfs.h $(O)/bdfs.pc ## libbdfs, its header and bdfs.pc into build/
 $(O)/libbdfs.so.$(VERSION): $(LIB_OBJ) client/libbdfs.map Makefile
 	$(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,libbdfs.so.$(SOVERSION) \
@@ -84,22 +93,17 @@ $(O)/man/made: $(PROGS:%=$(O)/%) packaging/completion.bash
 		for v in $$($(O)/bdfs --verbs); do $(O)/bdfs --man $$v >$(O)/man/bdfs-$$v.1 || exit 1; done && \
 		for p in $(filter bdfs-%,$(PROGS)); do $(O)/$$p --man >$(O)/man/$$p.8 || exit 1; done && \
 		{ $(O)/bdfs --completion && cat packaging/completion.bash; } >$(O)/man/bdfs.bash && touch $@
-$(O)/%.a:
-	@mkdir -p $(@D)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
-
-BASE := $(O)/libshared.a $(O)/liblinux.a
 # By a rename: whoever runs a program while it is made again has the old one or the new one.
 link = $(Q)echo "  LINK $@" && $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(1) -o $@.new && mv $@.new $@
-$(O)/bdfs-namenode: $(O)/namenode/main.o $(O)/libnamenode.a $(BASE)
+$(O)/bdfs-namenode: $(O)/namenode/namenode_main.o $(NAMENODE) $(BASE) $(LINUX)
 	$(call link)
-$(O)/bdfs-datanode: $(O)/datanode/main.o $(O)/libdatanode.a $(BASE)
+$(O)/bdfs-datanode: $(O)/datanode/datanode_main.o $(DATANODE) $(BASE) $(LINUX)
 	$(call link)
-$(O)/bdfs: $(call obj,$(CLIENT_CLI)) $(O)/libexec.a $(O)/libclient.a $(BASE)
+$(O)/bdfs: $(O)/cli/bdfs_main.o $(call room,cli) $(call room,cluster) $(EXEC) $(CLIENT) $(BASE) $(LINUX)
 	$(call link)
-$(O)/bdfs-agent: $(O)/exec/agent_main.o $(O)/libexec.a $(O)/libclient.a $(BASE)
+$(O)/bdfs-agent: $(O)/exec/agent/agent_main.o $(EXEC) $(CLIENT) $(BASE) $(LINUX)
 	$(call link)
-$(O)/bdfs-mount: $(O)/fuse/main.o $(O)/libfuse.a $(O)/libclient.a $(BASE)
+$(O)/bdfs-mount: $(O)/fuse/mount_main.o $(call room,fuse) $(CLIENT) $(BASE) $(LINUX)
 	$(call link,$(shell pkg-config --libs fuse3))
 $(O)/fuse/%.o: override CFLAGS += $(shell pkg-config --cflags fuse3)
 
@@ -112,24 +116,27 @@ $(O)/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
 	$(Q)echo "  CC   $<" && $(CC) $(CFLAGS) -c $< -o $@
 
-# Unit tests: one cmocka program a file, linked with everything (the real seam). A file whose name
-# starts with test_sim_ or test_os_sim is linked with the simulator instead.
-UNIT := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
-UNIT_SIM := $(filter test_sim_% test_os_sim%,$(UNIT))
+# Unit tests: one cmocka program a file, linked with everything (the real seam). Those of tests/sim and
+# of the simulator itself (test_os_sim*) are linked with the simulator instead.
+UNIT_C := $(wildcard tests/unit/*/test_*.c tests/sim/test_*.c)
+UNIT := $(basename $(notdir $(UNIT_C)))
+UNIT_SIM := $(basename $(notdir $(wildcard tests/sim/test_*.c tests/unit/*/test_os_sim*.c)))
 TEST_LIB := $(call obj,$(wildcard tests/lib/*.c))
-EVERY := $(O)/libnamenode.a $(O)/libdatanode.a $(O)/libexec.a $(O)/libclient.a $(O)/libshared.a
-$(UNIT_SIM:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_LIB) $(EVERY) $(O)/libsim.a
-	$(call link,-lcmocka)
-$(filter-out $(UNIT_SIM:%=$(O)/tests/%),$(UNIT:%=$(O)/tests/%)): $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_LIB) $(EVERY) $(O)/liblinux.a
-	$(call link,-lcmocka)
-# Programs whose allocations can be made to fail (tests/unit/fault_alloc.h).
+EVERY := $(NAMENODE) $(DATANODE) $(EXEC) $(CLIENT) $(BASE)
+define UNIT_PROGRAM
+$(O)/tests/$(basename $(notdir $(1))): $(call obj,$(1)) $(TEST_LIB) $(EVERY) \
+        $(if $(filter $(UNIT_SIM),$(basename $(notdir $(1)))),$(call room,common/sim),$(LINUX))
+	$$(call link,-lcmocka)
+endef
+$(foreach c,$(UNIT_C),$(eval $(call UNIT_PROGRAM,$(c))))
+# Programs whose allocations can be made to fail (tests/lib/fault_alloc.h).
 comma := ,
 $(patsubst %,$(O)/tests/%,$(filter test_no_memory%,$(UNIT))): override LDFLAGS += \
         $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray strdup strndup)
 # Threads that cannot start.
 $(O)/tests/test_datanode_pipeline: override LDFLAGS += -Wl,--wrap=os_thread_start
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
-$(TOOLS:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/tools/%.o $(TEST_LIB) $(EVERY) $(O)/liblinux.a
+$(TOOLS:%=$(O)/tests/%): $(O)/tests/%: $(O)/tests/tools/%.o $(TEST_LIB) $(EVERY) $(LINUX)
 	$(call link)
 unit-programs: $(UNIT:%=$(O)/tests/%)
 tools: $(TOOLS:%=$(O)/tests/%)

@@ -7,7 +7,7 @@
 
 #include "client/data.h"
 #include "client/fs.h"
-#include "client/lease.h"
+#include "client/lease_renewal.h"
 #include "common/host_port.h"
 
 #define C struct client_conf

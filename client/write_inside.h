@@ -3,7 +3,7 @@
 
 #include "client/block_writer.h"
 #include "client/fs.h"
-#include "client/lease.h"
+#include "client/lease_renewal.h"
 
 struct file_writer {
         struct lease_member member;

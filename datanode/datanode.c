@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "datanode/data_server.h"
+#include "datanode/transfer/data_server.h"
 #include "datanode/datanode_inside.h"
-#include "datanode/datanode_ipc.h"
-#include "datanode/namenode_link.h"
-#include "datanode/scrubber.h"
+#include "datanode/link/datanode_ipc.h"
+#include "datanode/link/namenode_link.h"
+#include "datanode/disk/scrubber.h"
 
 #define POLL_MS 20
 

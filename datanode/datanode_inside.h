@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 
 #include "datanode/datanode.h"
-#include "datanode/dataset.h"
-#include "datanode/pipeline.h"
-#include "datanode/wire.h"
+#include "datanode/disk/dataset.h"
+#include "datanode/transfer/pipeline.h"
+#include "datanode/transfer/wire.h"
 #include "net/identity.h"
 #include "net/cluster_secret.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/mount_help.h"
+#include "fuse/mount_help.h"
 #include "common/cleanup.h"
 #include "common/help.h"
 #include "common/limits.h"

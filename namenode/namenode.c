@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "namenode/background.h"
-#include "namenode/doubts.h"
-#include "namenode/serve.h"
-#include "namenode/serve_datanode.h"
-#include "namenode/tables.h"
+#include "namenode/serve/background.h"
+#include "namenode/serve/doubts.h"
+#include "namenode/serve/serve.h"
+#include "namenode/serve/serve_datanode.h"
+#include "namenode/store/tables.h"
 
 #define MAP_BYTES (256 * GIB) /* address space only */
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "common/crc.h"
-#include "namenode/journal_format.h"
+#include "namenode/journal/journal_format.h"
 
 #define SALT 42u
 

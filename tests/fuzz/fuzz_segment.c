@@ -9,8 +9,8 @@
 
 #include "common/bytes.h"
 #include "common/crc.h"
-#include "exec/segment.h"
-#include "exec/segment_inside.h"
+#include "exec/records/segment.h"
+#include "exec/records/segment_inside.h"
 
 #define RECORD_BYTES_LOOKED_AT 65536 /* of one key or value */
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "namenode/path.h"
-#include "namenode/tables.h"
+#include "namenode/tree/path.h"
+#include "namenode/store/tables.h"
 
 #define MUST(condition)           \
         do {                      \

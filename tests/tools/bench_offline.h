@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "namenode/commit.h"
-#include "namenode/tables.h"
+#include "namenode/commit/commit.h"
+#include "namenode/store/tables.h"
 
 struct offline {
         struct store *store;

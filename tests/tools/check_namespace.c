@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 
-#include "namenode/check.h"
-#include "namenode/tables.h"
+#include "namenode/tree/check.h"
+#include "namenode/store/tables.h"
 
 static void print_problem(void *arg, const char *problem)
 {

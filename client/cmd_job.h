@@ -1,9 +1,0 @@
-/*
- * cmd_job.h - `bdfs job`: its function is in exec/job_cmd.c, since client/ does not know exec/.
- */
-#pragma once
-
-#include "client/cli.h"
-
-int cmd_job(struct cli *cli, int argc, char **argv);
-int cmd_jar(struct cli *cli, int argc, char **argv); /* Hadoop's way to it */

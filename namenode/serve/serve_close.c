@@ -1,0 +1,230 @@
+/* ClientProtocol: complete, fsync, leases. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "namenode/serve/serve_write.h"
+
+#define SEALED_WAIT_MS 10000 /* for datanodes that have not told of a sealed block yet */
+
+/* ---- are there enough copies ---- */
+
+static uint32_t durable_min(struct namenode *nn, uint32_t replication)
+{
+        uint32_t nodes = blocks_nodes_known(nn->blocks), min = DURABLE_REPLICAS_MIN;
+
+        if (replication < min)
+                min = replication;
+        return nodes < min ? nodes : min;
+}
+
+bool serve_sealed(struct namenode *nn, const struct ns_writer *w,
+                   const Hadoop__ExtendedBlockProto *b)
+{
+        return blocks_sealed(nn->blocks, b->blockid, b->generationstamp, b->numbytes,
+                             durable_min(nn, w->replication), os_mono_ms() + SEALED_WAIT_MS);
+}
+
+void serve_check_blocks(struct namenode *nn, uint64_t inode)
+{
+        struct store_txn *t;
+        struct ns_map map = {0};
+        struct bdfs_err err;
+        uint64_t *list;
+        size_t n = 0;
+
+        if (store_begin_read(nn->store, &t, &err) != BDFS_OK)
+                return; /* the periodic check finds them */
+        if (ns_locate_inode(t, inode, 0, INT64_MAX, &map, &err) == BDFS_OK && map.n > 0) {
+                list = malloc(map.n * sizeof(*list));
+                for (size_t i = 0; list != NULL && i < map.n; i++) {
+                        if (map.pieces[i].block != 0)
+                                list[n++] = map.pieces[i].block;
+                }
+                blocks_check(nn->blocks, list, n);
+                free(list);
+        }
+        ns_map_fini(&map);
+        store_abort(t);
+}
+
+/* ---- complete, fsync ---- */
+
+static void answer_complete(struct rpc_call *call, bool value)
+{
+        Hadoop__CompleteResponseProto r = HADOOP__COMPLETE_RESPONSE_PROTO__INIT;
+
+        r.result = value;
+        rpc_call_reply(call, &r.base);
+}
+
+static void complete_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
+{
+        if (result->value && m->extra != NULL) /* not all copies are there yet */
+                serve_check_blocks(m->nn, *(uint64_t *)m->extra);
+        answer_complete(call, result->value);
+}
+
+/* Does any block of the closing file have fewer copies than wanted? A one-block file is looked at
+ * closely, because there are many; others are always checked. */
+static bool wants_copies(struct namenode *nn, const struct ns_writer *w,
+                         const Hadoop__ExtendedBlockProto *last)
+{
+        if (last == NULL || last->numbytes == 0)
+                return w->extents > (last == NULL ? 0 : 1);
+        return w->extents > 1 || !blocks_sealed(nn->blocks, last->blockid, last->generationstamp,
+                                                last->numbytes, w->replication, os_mono_ms());
+}
+
+static void fill_attributes(Bdfs__CompleteOp *op, const Hadoop__BdfsAttributesProto *from)
+{
+        if (from == NULL)
+                return;
+        op->has_mode = from->has_mode;
+        op->mode = from->mode;
+        op->owner = from->owner;
+        op->group = from->group;
+        op->has_mtime = from->has_mtime;
+        op->mtime = from->mtime;
+        op->has_atime = from->has_atime;
+        op->atime = from->atime;
+}
+
+static void complete(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__CompleteRequestProto *q = (const void *)call->request;
+        struct ns_writer w = {0};
+        struct mutation *m;
+        struct reading g;
+        struct bdfs_err err;
+        Bdfs__CompleteOp *op;
+        bool writing;
+
+        if (!serve_require_writable(nn, call, "Cannot complete file ", q->src) ||
+            !serve_own_pool(nn, call, q->last) || !reading_begin(&g, nn, call, q->src))
+                return;
+        /* not the writer any more: perhaps a retry, which applying knows */
+        writing = ns_check_lease(g.t, &g.who.ns, &g.path, q->fileid, q->clientname, &w, &err) ==
+                  BDFS_OK;
+        store_abort(g.t);
+        buf_fini(&g.room);
+        /* a block of no bytes was never begun, and goes */
+        if (writing && q->last != NULL && w.has_last && w.last.id == q->last->blockid &&
+            q->last->numbytes > 0 && !serve_sealed(nn, &w, q->last)) {
+                answer_complete(call, false);
+                return;
+        }
+        m = mutation_new(nn, call);
+        if (m == NULL)
+                return;
+        op = &m->op.complete;
+        bdfs__complete_op__init(op);
+        if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
+                return;
+        op->inode = q->fileid;
+        op->holder = q->clientname;
+        op->last = serve_record_block(q->last, &m->block_a);
+        fill_attributes(op, q->bdfsattributes);
+        if (writing && wants_copies(nn, &w, q->last)) {
+                m->extra = malloc(sizeof(uint64_t));
+                if (m->extra != NULL)
+                        *(uint64_t *)m->extra = w.inode;
+        }
+        SERVE_SET_OP(m, COMPLETE, complete);
+        mutation_submit(m, complete_done);
+}
+
+static void fsync_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
+{
+        Hadoop__FsyncResponseProto r = HADOOP__FSYNC_RESPONSE_PROTO__INIT;
+
+        (void)m;
+        (void)result;
+        rpc_call_reply(call, &r.base);
+}
+
+static void fsync_(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__FsyncRequestProto *q = (const void *)call->request;
+        struct mutation *m;
+        Bdfs__FsyncOp *op;
+
+        if (!serve_require_writable(nn, call, "Cannot fsync file ", q->src))
+                return;
+        m = mutation_new(nn, call);
+        if (m == NULL)
+                return;
+        op = &m->op.fsync;
+        bdfs__fsync_op__init(op);
+        if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
+                return;
+        op->inode = q->fileid;
+        op->holder = q->client;
+        op->last_length = q->lastblocklength;
+        SERVE_SET_OP(m, FSYNC, fsync);
+        mutation_submit(m, fsync_done);
+}
+
+/* ---- leases ---- */
+
+static void renew_lease(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__RenewLeaseRequestProto *q = (const void *)call->request;
+        Hadoop__RenewLeaseResponseProto r = HADOOP__RENEW_LEASE_RESPONSE_PROTO__INIT;
+
+        if (!serve_require_writable(nn, call, "Cannot renew lease for ", q->clientname))
+                return;
+        /* a name that nothing is open under is not kept */
+        if (!lease_clock_renew(nn->leases, q->clientname, os_mono_ms()) &&
+            serve_open_files_of(nn, q->clientname) > 0 &&
+            !serve_opens(nn, call, q->clientname))
+                return;
+        rpc_call_reply(call, &r.base);
+}
+
+static void recover_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
+{
+        Hadoop__RecoverLeaseResponseProto r = HADOOP__RECOVER_LEASE_RESPONSE_PROTO__INIT;
+
+        (void)m;
+        r.result = result->value; /* the lease monitor goes on when it is false */
+        rpc_call_reply(call, &r.base);
+}
+
+static void recover_lease(void *context, struct rpc_call *call)
+{
+        struct namenode *nn = context;
+        const Hadoop__RecoverLeaseRequestProto *q = (const void *)call->request;
+        struct mutation *m;
+        Bdfs__RecoverLeaseOp *op;
+
+        if (!serve_require_writable(nn, call, "Cannot recover the lease of ", q->src) ||
+            !serve_opens(nn, call, q->clientname))
+                return;
+        m = mutation_new(nn, call);
+        if (m == NULL)
+                return;
+        op = &m->op.recover_lease;
+        bdfs__recover_lease_op__init(op);
+        if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
+                return;
+        op->holder = q->clientname;
+        op->has_hadoop_lease = 1;
+        op->hadoop_lease = call->listener == RPC_HADOOP;
+        SERVE_SET_OP(m, RECOVER_LEASE, recover_lease);
+        mutation_submit(m, recover_done);
+}
+
+rpc_handler *serve_close_handler(enum method_id id)
+{
+        switch ((int)id) {
+        case METHOD_CLIENT_complete: return complete;
+        case METHOD_CLIENT_fsync: return fsync_;
+        case METHOD_CLIENT_renewLease: return renew_lease;
+        case METHOD_CLIENT_recoverLease: return recover_lease;
+        default: return NULL;
+        }
+}
