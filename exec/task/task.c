@@ -219,6 +219,9 @@ enum bdfs_status task_start(struct task_launcher *l, const struct task_spec *spe
                 task_finish(&t);
                 return err->status;
         }
+        t.changed = spec->user->change;
+        t.uid = spec->user->uid;
+        t.gid = spec->user->gid;
         *ret = t;
         return BDFS_OK;
 }

@@ -68,6 +68,9 @@ struct task_end {                  /* how the command ended */
 struct task {
         int in, out, err;          /* our ends of its pipes, not blocking; -1: closed */
         int control;               /* to its supervisor */
+        bool changed;              /* it runs as another user than we do: */
+        uid_t uid;
+        gid_t gid;
         struct task_end end;
 };
 
