@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "fuse/mount_help.h"
 #include "common/help.h"
+#include "fuse/mount_help.h"
 
 #define THREADS "-t THREADS\tcopy as many files at once (1)\n"
 #define NEW_FILE                                                       \

@@ -9,8 +9,8 @@
 #include "cli/cli_copy.h"
 #include "cli/cli_json.h"
 #include "cli/cmd.h"
-#include "exec/records/decode.h"
 #include "common/cleanup.h"
+#include "exec/records/decode.h"
 
 struct container {
         const char *magic;

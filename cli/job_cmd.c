@@ -11,12 +11,12 @@
 #include "cli/cli_item.h"
 #include "cli/cli_json.h"
 #include "cli/cmd_job.h"
-#include "common/cleanup.h"
-#include "common/limits.h"
-#include "common/signals.h"
 #include "cli/job_logs.h"
 #include "cli/job_options.h"
 #include "cli/job_print.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "common/signals.h"
 
 #define EXIT_KILLED 9
 

@@ -1,3 +1,5 @@
+#include "datanode/datanode.h"
+
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -5,11 +7,13 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "datanode/transfer/data_server.h"
-#include "datanode/datanode_inside.h"
-#include "datanode/link/datanode_ipc.h"
-#include "datanode/link/namenode_link.h"
 #include "datanode/disk/scrubber.h"
+#include "datanode/link/namenode_link.h"
+#include "datanode/transfer/data_server.h"
+#include "datanode/transfer/datanode_ipc.h"
+#include "datanode/transfer/order_workers.h"
+#include "datanode/transfer/pipeline.h"
+#include "datanode/transfer/wire.h"
 
 #define POLL_MS 20
 
@@ -73,6 +77,13 @@ static enum bdfs_status make_identity(struct datanode *dn, struct bdfs_err *err)
         return identity_new(&dn->identity, os_own_uid(), gateways, list->n, err);
 }
 
+/* What transfers share stands behind what all parts know. */
+struct whole {
+        struct datanode dn; /* first: datanode_stop() frees by it */
+        struct wire_pool pool;
+        struct pipeline_pool pipelines;
+};
+
 /* ---- start -------------------------------------------------------------------------------- */
 
 static enum bdfs_status open_dataset(struct datanode *dn, struct bdfs_err *err)
@@ -91,20 +102,19 @@ static enum bdfs_status open_dataset(struct datanode *dn, struct bdfs_err *err)
 static enum bdfs_status write_ports(struct datanode *dn, struct bdfs_err *err)
 {
         char tmp[512], text[128], hadoop[16] = "null", ipc[16] = "null";
-        struct datanode_ports p;
+        const struct datanode_ports *p = &dn->ports;
         struct os_file *f;
         enum bdfs_status rc, closed;
         int n;
 
         if (dn->conf->ports_file[0] == '\0')
                 return BDFS_OK;
-        datanode_ports(dn, &p);
-        if (p.hadoop != 0)
-                (void)snprintf(hadoop, sizeof(hadoop), "%u", p.hadoop);
-        if (p.ipc != 0)
-                (void)snprintf(ipc, sizeof(ipc), "%u", p.ipc);
+        if (p->hadoop != 0)
+                (void)snprintf(hadoop, sizeof(hadoop), "%u", p->hadoop);
+        if (p->ipc != 0)
+                (void)snprintf(ipc, sizeof(ipc), "%u", p->ipc);
         n = snprintf(text, sizeof(text),
-                     "{\"tls\": %u, \"hadoop\": %s, \"http\": null, \"hadoop_ipc\": %s}\n", p.own,
+                     "{\"tls\": %u, \"hadoop\": %s, \"http\": null, \"hadoop_ipc\": %s}\n", p->own,
                      hadoop, ipc);
         (void)snprintf(tmp, sizeof(tmp), "%s.new", dn->conf->ports_file); /* 400 at most */
         rc = os_file_open(&f, tmp, OS_WRITE | OS_CREATE | OS_TRUNCATE, err);
@@ -128,6 +138,34 @@ static enum bdfs_status make_links(struct datanode *dn, struct bdfs_err *err)
         return rc;
 }
 
+static enum bdfs_status start_servers(struct datanode *dn, struct bdfs_err *err)
+{
+        enum bdfs_status rc = data_server_start(&dn->server, dn, dn->conf, err);
+
+        if (rc == BDFS_OK)
+                rc = datanode_ipc_start(&dn->ipc, dn, dn->conf, err);
+        if (rc != BDFS_OK)
+                return rc;
+        dn->ports = (struct datanode_ports){.own = data_server_port(dn->server, DATA_OWN),
+                                            .hadoop = data_server_port(dn->server, DATA_HADOOP),
+                                            .own_ipc = datanode_ipc_port(dn->ipc, RPC_OWN),
+                                            .ipc = datanode_ipc_port(dn->ipc, RPC_HADOOP)};
+        return write_ports(dn, err);
+}
+
+static enum bdfs_status start_links(struct datanode *dn, struct bdfs_err *err)
+{
+        enum bdfs_status rc = BDFS_OK;
+
+        for (size_t i = 0; rc == BDFS_OK && i < dn->links_n; i++) {
+                rc = order_workers_start(&dn->workers[i], dn, namenode_link_orders(dn->links[i]),
+                                         err);
+                if (rc == BDFS_OK)
+                        rc = namenode_link_start(dn->links[i], err);
+        }
+        return rc;
+}
+
 static enum bdfs_status start_parts(struct datanode *dn, struct bdfs_err *err)
 {
         enum bdfs_status rc = cluster_secret_load(dn->secret, dn->conf->secret, err);
@@ -139,15 +177,11 @@ static enum bdfs_status start_parts(struct datanode *dn, struct bdfs_err *err)
         if (rc == BDFS_OK)
                 rc = make_links(dn, err);
         if (rc == BDFS_OK)
-                rc = data_server_start(&dn->server, dn, dn->conf, err);
+                rc = start_servers(dn, err);
         if (rc == BDFS_OK)
-                rc = datanode_ipc_start(&dn->ipc, dn, dn->conf, err);
+                rc = start_links(dn, err);
         if (rc == BDFS_OK)
-                rc = write_ports(dn, err);
-        for (size_t i = 0; rc == BDFS_OK && i < dn->links_n; i++)
-                rc = namenode_link_start(dn->links[i], err);
-        if (rc == BDFS_OK)
-                rc = scrubber_start(&dn->scrubber, dn,
+                rc = scrubber_start(&dn->scrubber, dn->dataset,
                                     (uint64_t)dn->conf->scrub_bytes_per_second, err);
         return rc;
 }
@@ -155,15 +189,19 @@ static enum bdfs_status start_parts(struct datanode *dn, struct bdfs_err *err)
 enum bdfs_status datanode_start(struct datanode **ret, const struct datanode_conf *conf,
                                 struct bdfs_err *err)
 {
-        struct datanode *dn = calloc(1, sizeof(*dn));
+        struct whole *whole = calloc(1, sizeof(*whole));
+        struct datanode *dn;
         enum bdfs_status rc;
 
-        if (dn == NULL)
+        if (whole == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "datanode: out of memory");
+        dn = &whole->dn;
+        dn->pool = &whole->pool;
+        dn->pipelines = &whole->pipelines;
         dn->conf = conf;
         dn->started_ms = os_mono_ms();
-        wire_pool_init(&dn->pool);
-        pipeline_pool_init(&dn->pipelines, &dn->pool);
+        wire_pool_init(dn->pool);
+        pipeline_pool_init(dn->pipelines, dn->pool);
         rc = check_conf(conf, dn, err);
         if (rc == BDFS_OK)
                 rc = start_parts(dn, err);
@@ -198,21 +236,20 @@ void datanode_stop(struct datanode *dn)
         if (dn->server != NULL)
                 log_counters(&dn->counters);
         for (size_t i = 0; i < dn->links_n; i++)
+                order_workers_stop(dn->workers[i]); /* they report through all links */
+        for (size_t i = 0; i < dn->links_n; i++)
                 namenode_link_free(dn->links[i]);
         dataset_close(dn->dataset);
         identity_free(dn->identity);
-        pipeline_pool_fini(&dn->pipelines);
-        wire_pool_fini(&dn->pool);
+        pipeline_pool_fini(dn->pipelines);
+        wire_pool_fini(dn->pool);
         OPENSSL_cleanse(dn, sizeof(*dn));
-        free(dn);
+        free(dn); /* struct whole begins with it */
 }
 
 void datanode_ports(const struct datanode *dn, struct datanode_ports *ret)
 {
-        ret->own = data_server_port(dn->server, DATA_OWN);
-        ret->hadoop = data_server_port(dn->server, DATA_HADOOP);
-        ret->own_ipc = datanode_ipc_port(dn->ipc, RPC_OWN);
-        ret->ipc = datanode_ipc_port(dn->ipc, RPC_HADOOP);
+        *ret = dn->ports;
 }
 
 bool datanode_wait_registered(struct datanode *dn, int64_t deadline_ms)

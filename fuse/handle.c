@@ -37,7 +37,7 @@ struct handle *handle_new(struct mount *m, uint64_t inode, struct conn *conn, in
         h->writes = (flags & O_ACCMODE) != O_RDONLY;
         h->append = (flags & O_APPEND) != 0;
         attrs_path(inode, NULL, h->path);
-        h->node = nodes_open(m->nodes, inode, h->writes);
+        h->node = node_table_open(m->nodes, inode, h->writes);
         if (h->node == NULL) {
                 free(h);
                 return NULL;
@@ -56,7 +56,7 @@ enum bdfs_status handle_free(struct handle *h, struct bdfs_err *err)
 
         delist(m, h);
         reader_fini(&h->reader);
-        rc = nodes_close(m->nodes, h->node, h->writes, h->active, err);
+        rc = node_table_close(m->nodes, h->node, h->writes, h->active, err);
         conns_put(m->conns, h->conn);
         os_mutex_fini(&h->lock);
         free(h);

@@ -23,7 +23,7 @@ enum bdfs_status mount_init(struct mount *m, const struct mount_options *options
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         if (conns_new(&m->conns, &options->connect, m->everybody ? m->ids : NULL, err) != BDFS_OK)
                 return err->status;
-        m->nodes = nodes_new(m->conns);
+        m->nodes = node_table_new(m->conns);
         return m->nodes == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "no memory") : BDFS_OK;
 }
 
@@ -38,9 +38,9 @@ void mount_fini(struct mount *m)
                         continue;
                 log_error("file lost its end inode=%" PRIu64 " %s", inode, err.text);
                 if (err.status == BDFS_UNAVAILABLE || err.status == BDFS_TIMEOUT)
-                        nodes_give_up(m->nodes);
+                        node_table_give_up(m->nodes);
         }
-        nodes_free(m->nodes);
+        node_table_free(m->nodes);
         conns_free(m->conns);
         buffers_free(m->buffers);
         known_free(m->versions);
@@ -162,12 +162,12 @@ enum bdfs_status call_check_mode(struct call *c, mode_t mode)
 void call_attrs(struct mount *m, struct bdfs_stat *st, struct stat *ret)
 {
         if (st->type == BDFS_TYPE_FILE) {
-                (void)nodes_note(m->nodes, st);
-                nodes_tell_kept(m->nodes, st);
+                (void)node_table_note(m->nodes, st);
+                node_table_tell_kept(m->nodes, st);
         }
         attrs_fill(m->ids, st, ret);
         if (st->type == BDFS_TYPE_FILE) {
-                ret->st_size = (off_t)nodes_tell_length(m->nodes, st->inode, st->length);
+                ret->st_size = (off_t)node_table_tell_length(m->nodes, st->inode, st->length);
                 ret->st_blocks = (ret->st_size + 511) / 512;
         } else if (st->type == BDFS_TYPE_DIRECTORY && m->everybody) {
                 known_put(m->directories, st->inode, attrs_is_public(st));

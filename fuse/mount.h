@@ -36,7 +36,7 @@ struct mount {
         struct fuse_session *session;
         struct ids *ids;
         struct conns *conns;
-        struct nodes *nodes;
+        struct node_table *nodes;
         struct known *directories;  /* 1: public, 0: not every user may look up names in it */
         struct known *versions;     /* of files whose pages the kernel has */
         struct buffers *buffers;

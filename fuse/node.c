@@ -5,7 +5,7 @@
 
 #define NODES_BUCKETS 1024
 
-struct nodes {
+struct node_table {
         struct conns *conns;
         struct os_mutex lock;
         struct os_cond closed;                /* a handle ended */
@@ -14,9 +14,9 @@ struct nodes {
         atomic_bool given_up;
 };
 
-struct nodes *nodes_new(struct conns *conns)
+struct node_table *node_table_new(struct conns *conns)
 {
-        struct nodes *t = calloc(1, sizeof(*t));
+        struct node_table *t = calloc(1, sizeof(*t));
 
         if (t == NULL)
                 return NULL;
@@ -26,7 +26,7 @@ struct nodes *nodes_new(struct conns *conns)
         return t;
 }
 
-void nodes_free(struct nodes *t)
+void node_table_free(struct node_table *t)
 {
         if (t == NULL)
                 return;
@@ -36,7 +36,7 @@ void nodes_free(struct nodes *t)
         free(t);
 }
 
-static struct node **place_of(struct nodes *t, uint64_t inode)
+static struct node **place_of(struct node_table *t, uint64_t inode)
 {
         struct node **at = &t->buckets[inode % NODES_BUCKETS];
 
@@ -45,7 +45,7 @@ static struct node **place_of(struct nodes *t, uint64_t inode)
         return at;
 }
 
-static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
+static struct node *add(struct node_table *t, uint64_t inode, struct node **at)
 {
         struct node *n = calloc(1, sizeof(*n));
 
@@ -65,7 +65,7 @@ static struct node *add(struct nodes *t, uint64_t inode, struct node **at)
         return n;
 }
 
-struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer)
+struct node *node_table_open(struct node_table *t, uint64_t inode, bool writer)
 {
         AUTO_LOCK(&t->lock);
         struct node **at = place_of(t, inode), *n = *at;
@@ -79,11 +79,11 @@ struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer)
         return n;
 }
 
-struct node *nodes_find(struct nodes *t, uint64_t inode)
+struct node *node_table_find(struct node_table *t, uint64_t inode)
 {
         struct node *n;
 
-        if (!nodes_any(t))
+        if (!node_table_any(t))
                 return NULL;
         AUTO_LOCK(&t->lock);
         n = *place_of(t, inode);
@@ -93,7 +93,7 @@ struct node *nodes_find(struct nodes *t, uint64_t inode)
 }
 
 /* A writer less; was it the last? The node stays: this handle still counts. */
-static bool end_writer(struct nodes *t, struct node *n, bool active)
+static bool end_writer(struct node_table *t, struct node *n, bool active)
 {
         AUTO_LOCK(&t->lock);
 
@@ -102,7 +102,7 @@ static bool end_writer(struct nodes *t, struct node *n, bool active)
         return --n->writers == 0;
 }
 
-static bool end_handle(struct nodes *t, struct node *n)
+static bool end_handle(struct node_table *t, struct node *n)
 {
         AUTO_LOCK(&t->lock);
 
@@ -115,7 +115,7 @@ static bool end_handle(struct nodes *t, struct node *n)
         return true;
 }
 
-void nodes_put(struct nodes *t, struct node *n)
+void node_table_put(struct node_table *t, struct node *n)
 {
         if (n == NULL || !end_handle(t, n))
                 return;
@@ -126,14 +126,14 @@ void nodes_put(struct nodes *t, struct node *n)
 }
 
 /* Has somebody opened it to write since? Then the failure is theirs to hear of, too. */
-static bool is_written(struct nodes *t, const struct node *n)
+static bool is_written(struct node_table *t, const struct node *n)
 {
         AUTO_LOCK(&t->lock);
 
         return n->writers > 0;
 }
 
-enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
+enum bdfs_status node_table_close(struct node_table *t, struct node *n, bool writer, bool active,
                              struct bdfs_err *err)
 {
         enum bdfs_status rc = BDFS_OK;
@@ -143,21 +143,22 @@ enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool 
                 if (rc != BDFS_OK && !is_written(t, n))
                         node_abandon(n);
         }
-        nodes_put(t, n);
+        node_table_put(t, n);
         return rc;
 }
 
-void nodes_give_up(struct nodes *t)
+void node_table_give_up(struct node_table *t)
 {
         atomic_store(&t->given_up, true);
 }
 
-bool nodes_any(struct nodes *t)
+bool node_table_any(struct node_table *t)
 {
         return atomic_load(&t->n) > 0;
 }
 
-bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64_t wait_ms)
+bool node_table_wait_closed(struct node_table *t, uint64_t inode, bool writers_only,
+                            int64_t wait_ms)
 {
         int64_t deadline = os_mono_ms() + wait_ms;
         AUTO_LOCK(&t->lock);
@@ -172,11 +173,11 @@ bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64
         }
 }
 
-void nodes_tell_kept(struct nodes *t, struct bdfs_stat *st)
+void node_table_tell_kept(struct node_table *t, struct bdfs_stat *st)
 {
         struct node *n;
 
-        if (!nodes_any(t))
+        if (!node_table_any(t))
                 return;
         AUTO_LOCK(&t->lock);
         n = *place_of(t, st->inode);
@@ -184,12 +185,12 @@ void nodes_tell_kept(struct nodes *t, struct bdfs_stat *st)
                 kept_show(&n->kept, st);
 }
 
-uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length)
+uint64_t node_table_tell_length(struct node_table *t, uint64_t inode, uint64_t length)
 {
         struct node *n;
         uint64_t shown;
 
-        if (!nodes_any(t))
+        if (!node_table_any(t))
                 return length;
         AUTO_LOCK(&t->lock);
         n = *place_of(t, inode);
@@ -202,24 +203,24 @@ uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length)
         return length;
 }
 
-uint64_t nodes_generation(struct nodes *t, const struct node *n)
+uint64_t node_table_generation(struct node_table *t, const struct node *n)
 {
         (void)t;
         return atomic_load(&n->generation);
 }
 
-uint64_t nodes_new_generation(struct nodes *t, struct node *n)
+uint64_t node_table_new_generation(struct node_table *t, struct node *n)
 {
         (void)t;
         return atomic_fetch_add(&n->generation, 1) + 1;
 }
 
-bool nodes_note(struct nodes *t, const struct bdfs_stat *st)
+bool node_table_note(struct node_table *t, const struct bdfs_stat *st)
 {
         struct node *n;
         bool changed;
 
-        if (!nodes_any(t))
+        if (!node_table_any(t))
                 return false;
         AUTO_LOCK(&t->lock);
         n = *place_of(t, st->inode);
@@ -230,11 +231,11 @@ bool nodes_note(struct nodes *t, const struct bdfs_stat *st)
         n->seen = (struct node_seen){os_mono_ms(), true, *st};
         n->seen.st.target = NULL;
         if (changed)
-                (void)nodes_new_generation(t, n);
+                (void)node_table_new_generation(t, n);
         return changed;
 }
 
-bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret)
+bool node_table_recall(struct node_table *t, uint64_t inode, struct bdfs_stat *ret)
 {
         AUTO_LOCK(&t->lock);
         const struct node *n = *place_of(t, inode);
@@ -245,7 +246,7 @@ bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret)
         return true;
 }
 
-bool nodes_should_ask(struct nodes *t, struct node *n, int64_t every_ms)
+bool node_table_should_ask(struct node_table *t, struct node *n, int64_t every_ms)
 {
         int64_t now = os_mono_ms();
         AUTO_LOCK(&t->lock);
@@ -257,7 +258,7 @@ bool nodes_should_ask(struct nodes *t, struct node *n, int64_t every_ms)
         return true;
 }
 
-unsigned nodes_active(struct nodes *t, struct node *n, int change)
+unsigned node_table_active(struct node_table *t, struct node *n, int change)
 {
         AUTO_LOCK(&t->lock);
 

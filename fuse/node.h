@@ -6,7 +6,7 @@
  * so that it is what others see, and free for them to write. A write after that opens it again; a
  * handle of which very many copies are closed syncs instead, and the last release completes.
  *
- * Owner:   struct nodes owns the nodes; a handle holds one reference.
+ * Owner:   struct node_table owns the nodes; a handle holds one reference.
  * Threads: any. nodes.lock guards the table and the counts; node.lock guards the writing and is
  *          held while bytes are sent, so nothing that only asks takes it.
  * Errors:  UNSUPPORTED for a write that is not at the end. After any other failure of a write, a
@@ -23,7 +23,7 @@
 #define NODE_RECOVERY_MS 10000 /* for an earlier writer's lease to be taken away */
 #define NODE_BUSY_MS 500       /* for a writer elsewhere whose close is on its way */
 
-struct nodes;
+struct node_table;
 
 struct node {
         uint64_t inode;
@@ -52,45 +52,46 @@ struct node {
         struct bdfs_err failure;     /* guarded by: lock */
 };
 
-struct nodes *nodes_new(struct conns *conns); /* NULL: no memory */
-void nodes_free(struct nodes *t);             /* NULL is fine; no handles may be left */
+struct node_table *node_table_new(struct conns *conns); /* NULL: no memory */
+void node_table_free(struct node_table *t);             /* NULL is fine; no handles may be left */
 
 /* ---- who has it open (nodes.c) --------------------------------------------------------------- */
 
 /* The inode's node with one handle more; NULL: no memory. */
-struct node *nodes_open(struct nodes *t, uint64_t inode, bool writer);
+struct node *node_table_open(struct node_table *t, uint64_t inode, bool writer);
 /* The handle's end. The last writer's completes the file. */
-enum bdfs_status nodes_close(struct nodes *t, struct node *n, bool writer, bool active,
+enum bdfs_status node_table_close(struct node_table *t, struct node *n, bool writer, bool active,
                              struct bdfs_err *err) BDFS_MUST_CHECK;
-/* One reference more to a node that is open, or NULL; it ends with nodes_put(). */
-struct node *nodes_find(struct nodes *t, uint64_t inode);
-void nodes_put(struct nodes *t, struct node *n); /* NULL is fine */
+/* One reference more to a node that is open, or NULL; it ends with node_table_put(). */
+struct node *node_table_find(struct node_table *t, uint64_t inode);
+void node_table_put(struct node_table *t, struct node *n); /* NULL is fine */
 
 /* The mount ends and the cluster is away: pipelines are left to their leases from now on. */
-void nodes_give_up(struct nodes *t);
+void node_table_give_up(struct node_table *t);
 
 /* Is any inode open at all? Cheap. */
-bool nodes_any(struct nodes *t);
+bool node_table_any(struct node_table *t);
 /* Wait for the handles of an inode (only the writing ones) to end, since the kernel tells of a
  * close a little later; false when some are left after @wait_ms. */
-bool nodes_wait_closed(struct nodes *t, uint64_t inode, bool writers_only, int64_t wait_ms);
+bool node_table_wait_closed(struct node_table *t, uint64_t inode, bool writers_only,
+                            int64_t wait_ms);
 
 /* What is kept here of the attributes of a file, over what the namenode says. */
-void nodes_tell_kept(struct nodes *t, struct bdfs_stat *st);
+void node_table_tell_kept(struct node_table *t, struct bdfs_stat *st);
 /* What a program should see as its length now, and remember that the kernel hears it. */
-uint64_t nodes_tell_length(struct nodes *t, uint64_t inode, uint64_t length);
+uint64_t node_table_tell_length(struct node_table *t, uint64_t inode, uint64_t length);
 
-uint64_t nodes_generation(struct nodes *t, const struct node *n);
-uint64_t nodes_new_generation(struct nodes *t, struct node *n);
+uint64_t node_table_generation(struct node_table *t, const struct node *n);
+uint64_t node_table_new_generation(struct node_table *t, struct node *n);
 /* What the namenode says of a file: other attributes than before mean other bytes (true), and so
  * does the first word, since somebody may have read it already. */
-bool nodes_note(struct nodes *t, const struct bdfs_stat *st);
+bool node_table_note(struct node_table *t, const struct bdfs_stat *st);
 /* The same of a file that is open and was deleted meanwhile; false: nothing was said of it. */
-bool nodes_recall(struct nodes *t, uint64_t inode, struct bdfs_stat *ret);
+bool node_table_recall(struct node_table *t, uint64_t inode, struct bdfs_stat *ret);
 /* Is it time to ask the namenode whether others changed the file? True to one caller at a time. */
-bool nodes_should_ask(struct nodes *t, struct node *n, int64_t every_ms);
+bool node_table_should_ask(struct node_table *t, struct node *n, int64_t every_ms);
 /* A writer wrote, or closed one of its copies; the number of the active ones is returned. */
-unsigned nodes_active(struct nodes *t, struct node *n, int change);
+unsigned node_table_active(struct node_table *t, struct node *n, int change);
 
 /* ---- writing (node_write.c) ------------------------------------------------------------------ */
 

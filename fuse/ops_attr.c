@@ -21,7 +21,7 @@ static void answer_attr(struct call *c)
         struct bdfs_stat st;
         struct stat attr;
         enum bdfs_status rc = bdfs_lstat(c->fs, c->path, &st, &c->err);
-        bool deleted = rc == BDFS_NOT_FOUND && nodes_recall(c->m->nodes, c->inode, &st);
+        bool deleted = rc == BDFS_NOT_FOUND && node_table_recall(c->m->nodes, c->inode, &st);
 
         if (rc != BDFS_OK && !deleted) {
                 call_fail(c);
@@ -137,7 +137,7 @@ static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_
 {
         const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
         const int now = FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
-        struct node *n = nodes_find(c->m->nodes, c->inode);
+        struct node *n = node_table_find(c->m->nodes, c->inode);
         enum bdfs_status rc = BDFS_OK;
 
         if (to_set & FUSE_SET_ATTR_SIZE) {
@@ -151,7 +151,7 @@ static enum bdfs_status set_all(struct call *c, const struct stat *attr, int to_
                 rc = set_owner(c, n, attr, to_set);
         if (rc == BDFS_OK && (to_set & (times | now)))
                 rc = set_times(c, n, attr, to_set);
-        nodes_put(c->m->nodes, n);
+        node_table_put(c->m->nodes, n);
         return rc;
 }
 

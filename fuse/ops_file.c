@@ -28,14 +28,14 @@ static void judge_pages(struct call *c, struct handle *h, uint64_t version,
                 fi->keep_cache = 1;
                 return;
         }
-        reader_is_of(&h->reader, nodes_new_generation(c->m->nodes, h->node));
+        reader_is_of(&h->reader, node_table_new_generation(c->m->nodes, h->node));
         /* the length; the kernel drops the pages itself. It may not know the inode any more. */
         (void)fuse_lowlevel_notify_inval_inode(c->m->session, attrs_number_of(c->inode), -1, 0);
 }
 
 static enum bdfs_status open_to_read(struct call *c, struct handle *h, struct fuse_file_info *fi)
 {
-        uint64_t version, generation = nodes_generation(c->m->nodes, h->node);
+        uint64_t version, generation = node_table_generation(c->m->nodes, h->node);
 
         if (node_show(h->node, &c->err) != BDFS_OK ||
             reader_open(&h->reader, c->fs, h->path, generation, &version, &c->err) != BDFS_OK)
@@ -118,7 +118,7 @@ static void mark_active(struct handle *h)
         if (h->active)
                 return;
         h->active = true;
-        (void)nodes_active(h->m->nodes, h->node, 1);
+        (void)node_table_active(h->m->nodes, h->node, 1);
 }
 
 /* The new file is the handle's to write; one that only reads has no use for a pipeline, and nobody
@@ -234,11 +234,11 @@ static void look_for_changes(struct call *c, struct handle *h)
         struct bdfs_stat st;
         struct bdfs_err err;
 
-        if (!h->direct || !nodes_should_ask(c->m->nodes, h->node, MOUNT_CHANGED_MS) ||
+        if (!h->direct || !node_table_should_ask(c->m->nodes, h->node, MOUNT_CHANGED_MS) ||
             os_mono_ms() < atomic_load(&c->m->down_until_ms) ||
             bdfs_lstat(c->fs, h->path, &st, &err) != BDFS_OK)
                 return;
-        if (nodes_note(c->m->nodes, &st))
+        if (node_table_note(c->m->nodes, &st))
                 (void)fuse_lowlevel_notify_inval_inode(c->m->session, attrs_number_of(c->inode),
                                                        -1, 0);
         bdfs_stat_fini(&st);
@@ -262,7 +262,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t n, off_t offset, struct fuse
         w.fs = c.fs;
         look_for_changes(&c, h);
         if (node_show(h->node, &c.err) == BDFS_OK) {
-                w.generation = nodes_generation(m->nodes, h->node);
+                w.generation = node_table_generation(m->nodes, h->node);
                 w.told = node_told(h->node);
                 if (reader_read(&h->reader, &w, to, &got, &c.err) == BDFS_OK)
                         (void)fuse_reply_buf(req, to, got);
@@ -308,7 +308,7 @@ static bool mark_closed(struct handle *h)
                 return false;
         h->active = false;
         h->closes++;
-        return nodes_active(h->m->nodes, h->node, -1) == 0 && h->closes <= CLOSES_MAX;
+        return node_table_active(h->m->nodes, h->node, -1) == 0 && h->closes <= CLOSES_MAX;
 }
 
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -56,7 +56,7 @@ static enum bdfs_status check_not_open(struct call *c, const char *path, bool wr
         bool is_file;
         uint64_t inode;
 
-        if (!nodes_any(c->m->nodes))
+        if (!node_table_any(c->m->nodes))
                 return BDFS_OK;
         if (bdfs_lstat(c->fs, path, &st, &c->err) != BDFS_OK)
                 return c->err.status;
@@ -64,7 +64,7 @@ static enum bdfs_status check_not_open(struct call *c, const char *path, bool wr
         inode = st.inode;
         bdfs_stat_fini(&st);
         if (!is_file ||
-            nodes_wait_closed(c->m->nodes, inode, writers_only, MOUNT_CLOSE_WAIT_MS))
+            node_table_wait_closed(c->m->nodes, inode, writers_only, MOUNT_CLOSE_WAIT_MS))
                 return BDFS_OK;
         return bdfs_fail(&c->err, BDFS_UNSUPPORTED,
                          "the file is open here; an open file cannot lose its name yet");

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuse/mount_help.h"
 #include "common/cleanup.h"
 #include "common/help.h"
 #include "common/limits.h"
 #include "common/mdoc.h"
+#include "fuse/mount_help.h"
 
 #define WHAT "mount a bdfs cluster, or an Apache HDFS, as a directory"
 

@@ -5,7 +5,7 @@ An edge from one folder to another is a symbol that an object file of the first 
 second defines, or an include. Folders form no circle; the seam (common with common/linux and
 common/sim, one of which is linked) is meant to be one. A table of functions that one folder hands to
 another is an edge that no linker sees: such are listed in REGISTERED, with the header that says so.
-No two source files have one name, and no function that is exported is used by nobody.
+No two source files have one name.
 
     tests/rooms.py BUILD            check; say what is wrong and exit with 1
     tests/rooms.py BUILD --edges    every edge with a reason

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 #include "common/log.h"
-#include "datanode/datanode_inside.h"
+#include "datanode/disk/dataset.h"
 #include "proto/bdfs_cluster.pb-c.h"
 
 #define PAUSE_MS 60000 /* between passes */
 #define NAP_MS 100
 
 struct scrubber {
-        struct datanode *dn;
+        struct dataset *dataset;
         uint64_t bytes_per_second;
         struct os_thread *thread;
         int64_t begun_ms;   /* of the current stretch */
@@ -51,14 +51,14 @@ static bool pass(struct scrubber *s)
         struct bdfs_err err;
         uint64_t at;
         size_t n = 0, bad = 0;
-        enum bdfs_status rc = dataset_snapshot(s->dn->dataset, &rows, &n, &at, &err);
+        enum bdfs_status rc = dataset_snapshot(s->dataset, &rows, &n, &at, &err);
 
         for (size_t i = 0; rc != BDFS_CLOSED && i < n; i++) {
                 if (rows[i].state != BDFS__REPLICA_STATE__REPLICA_FINALIZED)
                         continue;
                 s->begun_ms = os_mono_ms();
                 s->bytes = 0;
-                rc = dataset_verify(s->dn->dataset, rows[i].block, false, pace, s, &err);
+                rc = dataset_verify(s->dataset, rows[i].block, false, pace, s, &err);
                 bad += rc == BDFS_CORRUPT;
         }
         free(rows);
@@ -77,7 +77,7 @@ static void run(void *arg)
                 ;
 }
 
-enum bdfs_status scrubber_start(struct scrubber **ret, struct datanode *dn,
+enum bdfs_status scrubber_start(struct scrubber **ret, struct dataset *dataset,
                                 uint64_t bytes_per_second, struct bdfs_err *err)
 {
         struct scrubber *s = calloc(1, sizeof(*s));
@@ -85,7 +85,7 @@ enum bdfs_status scrubber_start(struct scrubber **ret, struct datanode *dn,
 
         if (s == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "scrubber: out of memory");
-        s->dn = dn;
+        s->dataset = dataset;
         s->bytes_per_second = bytes_per_second;
         os_mutex_init(&s->lock);
         os_cond_init(&s->wake);

@@ -8,9 +8,9 @@
 
 #include "common/err.h"
 
-struct datanode;
+struct dataset;
 struct scrubber;
 
-enum bdfs_status scrubber_start(struct scrubber **ret, struct datanode *dn,
+enum bdfs_status scrubber_start(struct scrubber **ret, struct dataset *dataset,
                                 uint64_t bytes_per_second, struct bdfs_err *err) BDFS_MUST_CHECK;
 void scrubber_stop(struct scrubber *s); /* frees; NULL is fine */

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "datanode/datanode_inside.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/link/namenode_link.h"
 #include "datanode/link/orders.h"
 #include "net/rpc_client.h"

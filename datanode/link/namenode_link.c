@@ -76,16 +76,15 @@ static void describe_storages(struct namenode_link *l, struct storages *s)
 static void fill_addresses(struct namenode_link *l, Bdfs__RegisterRequest *q)
 {
         const struct datanode_conf *conf = l->dn->conf;
-        struct datanode_ports ports;
+        const struct datanode_ports *ports = &l->dn->ports;
 
-        datanode_ports(l->dn, &ports);
         q->ip = conf->listen;
         q->host_name = conf->host_name[0] != '\0' ? conf->host_name : conf->listen;
         q->rack = conf->rack;
-        q->own_port = ports.own;
-        q->hadoop_port = ports.hadoop;
-        q->ipc_port = ports.ipc;
-        q->own_ipc_port = ports.own_ipc;
+        q->own_port = ports->own;
+        q->hadoop_port = ports->hadoop;
+        q->ipc_port = ports->ipc;
+        q->own_ipc_port = ports->own_ipc;
         q->has_agent_port = conf->agent_port != 0;
         q->agent_port = (uint32_t)conf->agent_port;
         q->socket_path = l->dn->socket_path;
@@ -322,9 +321,10 @@ enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *
         l->next = 1;
         (void)snprintf(l->name, sizeof(l->name), "%s", server); /* for the log */
         l->changes = calloc(CHANGES_MAX, sizeof(*l->changes));
-        rc = l->changes == NULL ? bdfs_fail(err, BDFS_NO_MEMORY, "namenode link: out of memory")
-                                : host_port_resolve(server, 0, os_mono_ms() + RESOLVE_MS, &addr,
-                                                    err);
+        l->orders = orders_new();
+        rc = l->changes == NULL || l->orders == NULL
+                     ? bdfs_fail(err, BDFS_NO_MEMORY, "namenode link: out of memory")
+                     : host_port_resolve(server, 0, os_mono_ms() + RESOLVE_MS, &addr, err);
         if (rc == BDFS_OK)
                 rc = os_user_name(os_own_uid(), user, err);
         if (rc == BDFS_OK)
@@ -340,9 +340,12 @@ enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *
 
 enum bdfs_status namenode_link_start(struct namenode_link *l, struct bdfs_err *err)
 {
-        enum bdfs_status rc = orders_start(&l->orders, l->dn, err);
+        return os_thread_start(&l->thread, "namenode", run, l, err);
+}
 
-        return rc != BDFS_OK ? rc : os_thread_start(&l->thread, "namenode", run, l, err);
+struct orders *namenode_link_orders(struct namenode_link *l)
+{
+        return l->orders;
 }
 
 void namenode_link_shutdown(struct namenode_link *l)
@@ -361,7 +364,7 @@ void namenode_link_free(struct namenode_link *l)
         namenode_link_shutdown(l);
         if (l->thread != NULL)
                 os_thread_join(l->thread);
-        orders_stop(l->orders);
+        orders_free(l->orders);
         rpc_client_free(l->client);
         free(l->changes);
         os_cond_fini(&l->changed);

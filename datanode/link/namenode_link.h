@@ -18,12 +18,15 @@
 
 struct datanode;
 struct namenode_link;
+struct orders;
 
 /* @server: "host:port". All links of a datanode are made before one is started. */
 enum bdfs_status namenode_link_new(struct namenode_link **ret, struct datanode *dn,
                                    const char *server, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status namenode_link_start(struct namenode_link *l, struct bdfs_err *err)
         BDFS_MUST_CHECK;
+/* What it was ordered, for those who carry it out. */
+struct orders *namenode_link_orders(struct namenode_link *l);
 /* Make its threads end soon; then wait for them and free. NULL is fine. */
 void namenode_link_shutdown(struct namenode_link *l);
 void namenode_link_free(struct namenode_link *l);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "datanode/datanode_inside.h"
+#include "datanode/link/datanode_parts.h"
 
 /* The user of the token must be the peer, unless the peer may bring other people's tokens. */
 static enum bdfs_status user_ok(struct datanode *dn, const struct os_peer *peer,

@@ -6,8 +6,8 @@
 
 #include "common/bytes.h"
 #include "common/log.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/transfer/block_range.h"
-#include "datanode/datanode_inside.h"
 #include "proto/transfer.h"
 
 enum {
@@ -165,11 +165,11 @@ static enum bdfs_status serve(struct data_conn *c, const Hadoop__OpBlockChecksum
 
         if (rc == BDFS_OK)
                 rc = begin(d, range->type, op->blockchecksumoptions, err);
-        if (rc == BDFS_OK && (buffer = wire_pool_take(&c->dn->pool)) == NULL)
+        if (rc == BDFS_OK && (buffer = wire_pool_take(c->dn->pool)) == NULL)
                 rc = bdfs_fail(err, BDFS_NO_MEMORY, "checksum: out of memory");
         if (rc == BDFS_OK)
                 rc = compute(range, d, length, buffer, err);
-        wire_pool_give(&c->dn->pool, buffer);
+        wire_pool_give(c->dn->pool, buffer);
         return rc != BDFS_OK ? rc : reply(c, op, d, length, err);
 }
 

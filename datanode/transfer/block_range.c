@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "datanode/link/datanode_parts.h"
 #include "datanode/transfer/access.h"
-#include "datanode/datanode_inside.h"
 #include "datanode/transfer/send.h"
 
 /* Bytes of the replica from the base on that readers may have. */

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "datanode/transfer/data_server.h"
 #include "datanode/disk/replica.h"
+#include "datanode/transfer/data_server.h"
 #include "net/token.h"
 #include "proto/hadoop_data_transfer.pb-c.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
-#include "datanode/datanode_inside.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/transfer/pipeline.h"
 
 enum {
@@ -162,7 +162,7 @@ enum bdfs_status copy_block(struct datanode *dn, const Bdfs__CopyCommand *comman
         struct replica *r = NULL;
         enum bdfs_status rc;
 
-        if (c == NULL || (c->buffer = wire_pool_take(&dn->pool)) == NULL)
+        if (c == NULL || (c->buffer = wire_pool_take(dn->pool)) == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "copy: out of memory");
         c->command = command;
         c->dataset = dn->dataset;
@@ -172,11 +172,11 @@ enum bdfs_status copy_block(struct datanode *dn, const Bdfs__CopyCommand *comman
                 rc = check(c, err);
         }
         if (rc == BDFS_OK)
-                rc = open_pipeline(c, &dn->pipelines, err);
+                rc = open_pipeline(c, dn->pipelines, err);
         if (rc == BDFS_OK)
                 rc = send_all(c, err);
         pipeline_end(c->pipeline);
-        wire_pool_give(&dn->pool, c->buffer);
+        wire_pool_give(dn->pool, c->buffer);
         dataset_put(dn->dataset, r);
         return rc;
 }

@@ -7,8 +7,9 @@
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/transfer/block_checksum.h"
-#include "datanode/datanode_inside.h"
+#include "datanode/transfer/pipeline.h"
 #include "datanode/transfer/receive.h"
 #include "datanode/transfer/send.h"
 #include "proto/transfer.h"
@@ -268,7 +269,7 @@ static enum bdfs_status begin(struct acceptor *a, struct os_sock *sock, const st
                                      .peer = *peer,
                                      .sock = sock};
         rc = !peer->known ? bdfs_fail(err, BDFS_PERMISSION, "the peer's owner is not known")
-                          : wire_init(&l->conn.wire, sock, &a->server->dn->pool, err);
+                          : wire_init(&l->conn.wire, sock, a->server->dn->pool, err);
         if (rc == BDFS_OK)
                 wire_count(&l->conn.wire, s->shares, l->share);
         if (rc == BDFS_OK && !enter(s, l))
@@ -312,7 +313,7 @@ static void accept_run(void *arg)
                 if (rc == BDFS_CLOSED)
                         return;
                 if (a->kind == DATA_OWN)
-                        pipeline_pool_trim(&a->server->dn->pipelines,
+                        pipeline_pool_trim(a->server->dn->pipelines,
                                            os_mono_ms() - PIPELINE_KEEP_MS);
                 if (rc == BDFS_OK) {
                         if (begin(a, sock, &peer, &err) == BDFS_OK)

@@ -6,9 +6,9 @@
 
 #include "common/limits.h"
 #include "common/log.h"
-#include "datanode/transfer/access.h"
-#include "datanode/datanode_inside.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/link/namenode_link.h"
+#include "datanode/transfer/access.h"
 #include "datanode/transfer/pipeline.h"
 
 enum {
@@ -122,7 +122,7 @@ static bool open_down(struct receive *r, bool fresh, char link[64])
 {
         struct bdfs_err err;
 
-        if (pipeline_open(&r->down, &r->conn->dn->pipelines, r->op, fresh, &err) == BDFS_OK)
+        if (pipeline_open(&r->down, r->conn->dn->pipelines, r->op, fresh, &err) == BDFS_OK)
                 return true;
         (void)snprintf(link, 64, "%.45s:%u", r->op->targets[0]->id->ipaddr,
                        r->op->targets[0]->id->xferport);
@@ -482,7 +482,7 @@ bool receive_block(struct data_conn *c, const Hadoop__OpWriteBlockProto *op)
         else if (set_up(&r))
                 run(&r);
         if (r.clean && r.down != NULL)
-                pipeline_keep(&c->dn->pipelines, r.down);
+                pipeline_keep(c->dn->pipelines, r.down);
         else
                 pipeline_end(r.down);
         if (r.replica != NULL)

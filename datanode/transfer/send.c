@@ -5,8 +5,8 @@
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/transfer/block_range.h"
-#include "datanode/datanode_inside.h"
 #include "proto/transfer.h"
 
 enum {
@@ -186,7 +186,7 @@ static enum bdfs_status begin(struct send *s, const Hadoop__OpReadBlockProto *op
         s->end = op->len == 0 ? s->offset : up < s->range.limit ? up : s->range.limit;
         s->sums = !op->has_sendchecksums || op->sendchecksums;
         s->compares = client_compares(op->header->clientname);
-        s->buffer = wire_pool_take(&s->conn->dn->pool);
+        s->buffer = wire_pool_take(s->conn->dn->pool);
         transfer_read_ok_encode(&s->reply,
                                 (Hadoop__ChecksumTypeProto)(s->sums ? s->range.type : CRC_NULL),
                                 GRID, s->offset);
@@ -253,7 +253,7 @@ bool send_block(struct data_conn *c, const Hadoop__OpReadBlockProto *op)
         buf_init(&s.reply, 0);
         more = serve(&s, op);
         block_range_end(&s.range);
-        wire_pool_give(&c->dn->pool, s.buffer);
+        wire_pool_give(c->dn->pool, s.buffer);
         buf_fini(&s.reply);
         return more;
 }

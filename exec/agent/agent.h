@@ -14,8 +14,8 @@
 #pragma once
 
 #include "common/conf.h"
-#include "common/service.h"
 #include "common/os.h"
+#include "common/service.h"
 #include "exec/task/task.h"
 
 #define AGENT_JOB_SILENT_MS 30000

@@ -3,9 +3,9 @@
  * (exec/records/record.h).
  *
  * Blocks that this machine's datanode holds are read from it (exec/agent/local_read.h); what it
- * cannot give, or gives with wrong checksums, comes from another replica through libbdfs, from the byte
- * where the first stopped. Past the end of the split the reads are small, since only the rest of
- * one record is wanted.
+ * cannot give, or gives with wrong checksums, comes from another replica through libbdfs, from the
+ * byte where the first stopped. Past the end of the split the reads are small, since only the rest
+ * of one record is wanted.
  *
  * The file is named by its inode, and its length and the split's blocks must be those that the
  * driver saw: nothing of another version is ever mixed in.
@@ -19,8 +19,8 @@
  */
 #pragma once
 
-#include "exec/records/decode.h"
 #include "client/fs.h"
+#include "exec/records/decode.h"
 
 struct input_piece {
         uint64_t offset, length, block, stamp;

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "exec/records/segment_file.h"
 #include "exec/agent/shuffle.h"
+#include "exec/records/segment_file.h"
 
 void shuffle_map_path(const struct scratch_job *dirs, uint32_t map, uint32_t attempt,
                       char ret[PATH_MAX])

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "exec/records/decode.h"
 #include "client/fs.h"
 #include "exec/driver/driver.h"
+#include "exec/records/decode.h"
 #include "exec/records/split.h"
 #include "net/rpc_client.h"
 #include "proto/bdfs_agent.pb-c.h"

@@ -2,8 +2,8 @@
  * collect.h - what a map task wrote, into a file of sorted segments.
  *
  * Lines are collected and sorted in memory (exec/records/sort.h); a full buffer is spilled, and
- * spills are merged at the end, or before when there are many. A record that the buffer cannot hold is
- * spilled alone. The bytes of the result depend on the lines only.
+ * spills are merged at the end, or before when there are many. A record that the buffer cannot
+ * hold is spilled alone. The bytes of the result depend on the lines only.
  *
  * Owner:   struct collect owns its buffer and its spills.
  * Threads: one.

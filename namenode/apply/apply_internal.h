@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "namenode/apply/apply.h"
+#include "namenode/store/tables.h"
 #include "namenode/tree/extents.h"
 #include "namenode/tree/lease.h"
 #include "namenode/tree/path.h"
-#include "namenode/store/tables.h"
 #include "namenode/tree/totals.h"
 
 #define APPLY_GROUPS_MAX 1024

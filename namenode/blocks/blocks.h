@@ -14,8 +14,8 @@
  */
 #pragma once
 
-#include "common/os.h"
 #include "common/limits.h"
+#include "common/os.h"
 #include "namenode/commit/commit.h"
 #include "namenode/store/store.h"
 #include "net/cluster_secret.h"

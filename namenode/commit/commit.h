@@ -19,8 +19,8 @@
 #pragma once
 
 #include "common/err.h"
-#include "namenode/journal/journal.h"
 #include "namenode/commit/retry.h"
+#include "namenode/journal/journal.h"
 #include "namenode/store/store.h"
 #include "proto/bdfs_journal.pb-c.h"
 

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "namenode/namenode.h"
-#include "namenode/tree/namespace.h"
+#include "namenode/serve/namenode_parts.h"
 #include "namenode/serve/recovery.h"
 #include "namenode/serve/serve.h"
 #include "namenode/serve/trash.h"
+#include "namenode/tree/namespace.h"
 
 #define TICK_MS 250
 #define OPEN_FILES_PER_TICK 1000

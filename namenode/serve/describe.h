@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 #include "namenode/tree/namespace.h"
 #include "proto/hadoop_hdfs.pb-c.h"
 

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "common/bytes.h"
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 #include "namenode/tree/path.h"
 #include "proto/bdfs_journal.pb-c.h"
 

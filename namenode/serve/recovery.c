@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 
 #define FILES_AT_ONCE 256
 #define REPLICAS_ROOM 64

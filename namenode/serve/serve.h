@@ -9,7 +9,7 @@
 
 #include "namenode/serve/describe.h"
 #include "namenode/serve/mutation.h"
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 #include "namenode/tree/namespace.h"
 
 /* ---- who asks -------------------------------------------------------------------------------- */

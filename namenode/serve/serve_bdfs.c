@@ -29,7 +29,7 @@ static void server_info(void *context, struct rpc_call *call)
         r.cluster.len = sizeof(nn->cluster);
         r.version = (char *)(uintptr_t)BDFS_VERSION;
         r.has_hadoop_port = nn->conf->hadoop;
-        r.hadoop_port = r.has_hadoop_port ? namenode_port(nn, RPC_HADOOP) : 0;
+        r.hadoop_port = r.has_hadoop_port ? rpc_server_port(nn->server, RPC_HADOOP) : 0;
         r.safe_mode = blocks_safe_mode(nn->blocks, SAFE_MODE_GET);
         if (r.safe_mode) {
                 blocks_safe_mode_text(nn->blocks, why, sizeof(why));

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 #include "net/rpc_server.h"
 
 /* @nn is borrowed. */

@@ -1,8 +1,8 @@
 /* ClientProtocol: what is in directories. */
 #include <string.h>
 
-#include "namenode/serve/serve.h"
 #include "namenode/serve/file_status.h"
+#include "namenode/serve/serve.h"
 #include "proto/exception.h"
 #include "proto/hadoop_namenode.pb-c.h"
 

@@ -5,8 +5,8 @@
 
 #include "common/log.h"
 #include "namenode/serve/doubts.h"
-#include "namenode/serve/serve.h"
 #include "namenode/serve/file_status.h"
+#include "namenode/serve/serve.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define REPLICAS_ROOM 64

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "namenode/serve/serve_write.h"
 #include "namenode/serve/file_status.h"
+#include "namenode/serve/serve_write.h"
 
 /* ---- taking over a lease ---- */
 

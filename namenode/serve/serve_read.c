@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "namenode/serve/serve.h"
 #include "namenode/serve/file_status.h"
+#include "namenode/serve/serve.h"
 #include "proto/hadoop_features.pb-c.h"
 #include "proto/hadoop_namenode.pb-c.h"
 

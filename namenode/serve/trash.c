@@ -8,7 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/trash_name.h"
-#include "namenode/namenode.h"
+#include "namenode/serve/namenode_parts.h"
 #include "namenode/tree/namespace.h"
 
 #define TRASH_PAGE 128

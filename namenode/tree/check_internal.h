@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "namenode/store/tables.h"
 #include "namenode/tree/check.h"
 #include "namenode/tree/extents.h"
 #include "namenode/tree/path.h"
-#include "namenode/store/tables.h"
 #include "namenode/tree/totals.h"
 
 struct check {

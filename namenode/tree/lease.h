@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "namenode/tree/path.h"
 #include "namenode/store/tables.h"
+#include "namenode/tree/path.h"
 
 /* Holds the leases of files that are being recovered. */
 #define LEASE_RECOVERER "HDFS_NameNode"

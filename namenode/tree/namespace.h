@@ -13,9 +13,9 @@
 #pragma once
 
 #include "common/bytes.h"
+#include "namenode/store/tables.h"
 #include "namenode/tree/path.h"
 #include "namenode/tree/perm.h"
-#include "namenode/store/tables.h"
 
 struct ns_status {
         uint64_t inode;

@@ -11,8 +11,8 @@
 #pragma once
 
 #include "common/bytes.h"
-#include "namenode/tree/perm.h"
 #include "namenode/store/tables.h"
+#include "namenode/tree/perm.h"
 
 struct path {
         const char *text;

@@ -16,8 +16,8 @@
  */
 #pragma once
 
-#include "namenode/tree/perm.h"
 #include "namenode/store/tables.h"
+#include "namenode/tree/perm.h"
 
 struct totals;
 

@@ -245,14 +245,14 @@ void attrs_path(uint64_t inode, const char *name, char ret[ATTRS_PATH_BYTES])
 
 #define INODE 20000
 
-static struct nodes *table;
+static struct node_table *table;
 static struct conn connection;
 
 static int setup(void **state)
 {
         memset(&world, 0, sizeof(world));
-        table = nodes_new(NULL);
-        *state = nodes_open(table, INODE, true);
+        table = node_table_new(NULL);
+        *state = node_table_open(table, INODE, true);
         return *state == NULL ? -1 : 0;
 }
 
@@ -261,10 +261,10 @@ static int teardown(void **state)
         struct bdfs_err err;
 
         if (*state != NULL)
-                BDFS_IGNORE(nodes_close(table, *state, true, false, &err)); /* told before */
+                BDFS_IGNORE(node_table_close(table, *state, true, false, &err)); /* told before */
         assert_false(world.open);
         assert_int_equal(world.refs, 0);
-        nodes_free(table);
+        node_table_free(table);
         return 0;
 }
 
@@ -308,16 +308,16 @@ static void the_length_so_far_is_shown(void **state)
         struct node *n = *state;
         struct bdfs_err err;
 
-        assert_int_equal(nodes_tell_length(table, INODE, 7), 7);
+        assert_int_equal(node_table_tell_length(table, INODE, 7), 7);
         assert_int_equal(put(n, 0, 1000), BDFS_OK);
-        assert_int_equal(nodes_tell_length(table, INODE, 0), 1000);
-        assert_int_equal(nodes_tell_length(table, INODE + 1, 3), 3);
+        assert_int_equal(node_table_tell_length(table, INODE, 0), 1000);
+        assert_int_equal(node_table_tell_length(table, INODE + 1, 3), 3);
         assert_int_equal(node_told(n), 1000);
         assert_int_equal(put(n, 1000, 1), BDFS_OK);
         assert_int_equal(node_told(n), 1001);
         assert_int_equal(node_finish(n, &err), BDFS_OK);
         assert_int_equal(node_told(n), 1001);
-        assert_int_equal(nodes_tell_length(table, INODE, 1001), 1001);
+        assert_int_equal(node_table_tell_length(table, INODE, 1001), 1001);
 }
 
 static void a_reader_makes_the_writer_flush_once(void **state)
@@ -350,7 +350,7 @@ static void after_one_failure_everything_fails(void **state)
         assert_int_equal(put(n, 10, 10), BDFS_IO);
         assert_int_equal(node_finish(n, &err), BDFS_IO);
         assert_int_equal(node_truncate(n, &connection, "/f", 0, true, &err), BDFS_IO);
-        assert_int_equal(nodes_close(table, n, true, false, &err), BDFS_IO);
+        assert_int_equal(node_table_close(table, n, true, false, &err), BDFS_IO);
         assert_int_equal(world.recoveries, 1); /* nobody would end the lease otherwise */
         *state = NULL;
 }
@@ -364,11 +364,11 @@ static void a_failed_write_and_a_failed_close_stay(void **state)
         assert_int_equal(put(n, 0, 10), BDFS_CLOSED);
         world.fail_write = BDFS_OK;
         assert_int_equal(node_finish(n, &err), BDFS_CLOSED);
-        other = nodes_open(table, INODE, true);
-        assert_int_equal(nodes_close(table, n, true, false, &err), BDFS_OK); /* not the last */
-        assert_int_equal(nodes_close(table, other, true, false, &err), BDFS_CLOSED);
+        other = node_table_open(table, INODE, true);
+        assert_int_equal(node_table_close(table, n, true, false, &err), BDFS_OK); /* not the last */
+        assert_int_equal(node_table_close(table, other, true, false, &err), BDFS_CLOSED);
 
-        n = *state = nodes_open(table, INODE, true); /* as new */
+        n = *state = node_table_open(table, INODE, true); /* as new */
         world.length = 0;
         assert_int_equal(put(n, 0, 10), BDFS_OK);
         world.fail_close = BDFS_UNAVAILABLE;
@@ -410,7 +410,7 @@ static void cutting_completes_the_file_first(void **state)
         assert_int_equal(put(n, 0, 10), BDFS_OK);
         assert_int_equal(node_truncate(n, &connection, "/f", 4, true, &err), BDFS_OK);
         assert_int_equal(world.length, 4);
-        assert_int_equal(nodes_generation(table, n), 1); /* readers open it again */
+        assert_int_equal(node_table_generation(table, n), 1); /* readers open it again */
         assert_int_equal(node_truncate(n, &connection, "/f", 5, true, &err), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 10, 1), BDFS_UNSUPPORTED);
         assert_int_equal(put(n, 4, 1), BDFS_OK);
@@ -461,12 +461,12 @@ static void a_failure_is_given_up_once(void **state)
         world.fail_sync = BDFS_OK;
         node_abandon(n);
         assert_int_equal(world.recoveries, 1);
-        other = nodes_open(table, INODE, true);
+        other = node_table_open(table, INODE, true);
         assert_int_equal(put(other, 10, 10), BDFS_OK); /* what an hsync was to make durable */
         node_abandon(n);                               /* of the close that failed, late */
         assert_int_equal(world.recoveries, 1);
         assert_true(world.open);
-        assert_int_equal(nodes_close(table, other, true, false, &err), BDFS_OK);
+        assert_int_equal(node_table_close(table, other, true, false, &err), BDFS_OK);
 }
 
 static struct node *made(struct node *n, uint32_t mode)
@@ -493,7 +493,7 @@ static void attributes_of_a_new_file_go_with_its_end(void **state)
         assert_true(kept_owner(&n->kept, &connection, "bob", "users"));
         assert_true(kept_mode(&n->kept, &connection, 0644));
         assert_true(kept_times(&n->kept, &connection, &times));
-        nodes_tell_kept(table, &st);
+        node_table_tell_kept(table, &st);
         assert_int_equal(st.mode, 0644);
         assert_int_equal(st.mtime_ms, 1000);
         assert_int_equal(st.atime_ms, 2000);
@@ -508,7 +508,7 @@ static void attributes_of_a_new_file_go_with_its_end(void **state)
         assert_string_equal(world.owner, "bob");
         assert_string_equal(world.group, "users");
         st.mode = 0600;
-        nodes_tell_kept(table, &st); /* the namenode knows it now */
+        node_table_tell_kept(table, &st); /* the namenode knows it now */
         assert_int_equal(st.mode, 0600);
         assert_false(kept_mode(&n->kept, &connection, 0644));
 }
@@ -545,7 +545,7 @@ static void a_write_sets_the_time_again(void **state)
 
         assert_true(kept_times(&n->kept, &connection, &times));
         assert_int_equal(put(n, 0, 10), BDFS_OK);
-        nodes_tell_kept(table, &st);
+        node_table_tell_kept(table, &st);
         assert_true(os_wall_ms() - st.mtime_ms < 60000); /* it moves while bytes are written */
         assert_int_equal(node_finish(n, &err), BDFS_OK);
         assert_int_equal(world.with.mtime_ms, 0); /* nothing was sent */
@@ -582,28 +582,28 @@ static void a_hadoop_server_is_asked_at_once(void **state)
 
 static void handles_are_counted(void **state)
 {
-        struct node *n = *state, *reader = nodes_open(table, INODE, false), *found;
+        struct node *n = *state, *reader = node_table_open(table, INODE, false), *found;
         struct bdfs_err err;
 
         assert_ptr_equal(reader, n);
-        assert_true(nodes_any(table));
-        assert_null(nodes_find(table, INODE + 1));
-        found = nodes_find(table, INODE);
+        assert_true(node_table_any(table));
+        assert_null(node_table_find(table, INODE + 1));
+        found = node_table_find(table, INODE);
         assert_ptr_equal(found, n);
-        nodes_put(table, found);
-        assert_false(nodes_wait_closed(table, INODE, false, 1));
-        assert_false(nodes_wait_closed(table, INODE, true, 1));
-        assert_true(nodes_wait_closed(table, INODE + 1, false, 1));
-        assert_int_equal(nodes_active(table, n, 1), 1); /* who only opened it does not count */
-        assert_int_equal(nodes_active(table, n, -1), 0);
-        assert_int_equal(nodes_active(table, n, 1), 1);
-        assert_int_equal(nodes_close(table, n, true, true, &err), BDFS_OK);
-        assert_true(nodes_wait_closed(table, INODE, true, 1));
-        assert_false(nodes_wait_closed(table, INODE, false, 1));
-        assert_int_equal(nodes_generation(table, reader), 0);
-        assert_int_equal(nodes_new_generation(table, reader), 1);
-        assert_int_equal(nodes_close(table, reader, false, false, &err), BDFS_OK);
-        assert_false(nodes_any(table));
+        node_table_put(table, found);
+        assert_false(node_table_wait_closed(table, INODE, false, 1));
+        assert_false(node_table_wait_closed(table, INODE, true, 1));
+        assert_true(node_table_wait_closed(table, INODE + 1, false, 1));
+        assert_int_equal(node_table_active(table, n, 1), 1); /* who only opened it does not count */
+        assert_int_equal(node_table_active(table, n, -1), 0);
+        assert_int_equal(node_table_active(table, n, 1), 1);
+        assert_int_equal(node_table_close(table, n, true, true, &err), BDFS_OK);
+        assert_true(node_table_wait_closed(table, INODE, true, 1));
+        assert_false(node_table_wait_closed(table, INODE, false, 1));
+        assert_int_equal(node_table_generation(table, reader), 0);
+        assert_int_equal(node_table_new_generation(table, reader), 1);
+        assert_int_equal(node_table_close(table, reader, false, false, &err), BDFS_OK);
+        assert_false(node_table_any(table));
         *state = NULL;
 }
 
@@ -612,27 +612,27 @@ static void other_attributes_mean_other_bytes(void **state)
         struct node *n = *state;
         struct bdfs_stat st = {.inode = INODE, .mtime_ms = 5, .length = 10}, back;
 
-        assert_false(nodes_recall(table, INODE, &back));
-        assert_true(nodes_note(table, &st));
-        assert_int_equal(nodes_generation(table, n), 1); /* it may have been read before */
-        assert_false(nodes_note(table, &st));
-        assert_int_equal(nodes_generation(table, n), 1);
+        assert_false(node_table_recall(table, INODE, &back));
+        assert_true(node_table_note(table, &st));
+        assert_int_equal(node_table_generation(table, n), 1); /* it may have been read before */
+        assert_false(node_table_note(table, &st));
+        assert_int_equal(node_table_generation(table, n), 1);
         st.length = 9;
-        assert_true(nodes_note(table, &st));
-        assert_int_equal(nodes_generation(table, n), 2);
+        assert_true(node_table_note(table, &st));
+        assert_int_equal(node_table_generation(table, n), 2);
         st.mtime_ms = 6;
-        assert_true(nodes_note(table, &st));
-        assert_int_equal(nodes_generation(table, n), 3);
-        assert_true(nodes_recall(table, INODE, &back));
+        assert_true(node_table_note(table, &st));
+        assert_int_equal(node_table_generation(table, n), 3);
+        assert_true(node_table_recall(table, INODE, &back));
         assert_int_equal(back.length, 9);
-        assert_false(nodes_should_ask(table, n, 3600000)); /* it was said a moment ago */
-        assert_true(nodes_should_ask(table, n, 0));
+        assert_false(node_table_should_ask(table, n, 3600000)); /* it was said a moment ago */
+        assert_true(node_table_should_ask(table, n, 0));
         atomic_store(&n->shown, 10); /* written here: nobody else can */
-        assert_false(nodes_should_ask(table, n, 0));
+        assert_false(node_table_should_ask(table, n, 0));
         atomic_store(&n->shown, NODE_NOT_WRITTEN);
         st.inode = INODE + 1;
-        assert_false(nodes_note(table, &st));
-        assert_int_equal(nodes_generation(table, n), 3);
+        assert_false(node_table_note(table, &st));
+        assert_int_equal(node_table_generation(table, n), 3);
 }
 
 static void a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away(void **state)
@@ -641,8 +641,8 @@ static void a_mount_that_ends_does_not_wait_for_a_cluster_that_is_away(void **st
         struct bdfs_err err;
 
         assert_int_equal(put(n, 0, 10), BDFS_OK);
-        nodes_give_up(table);
-        assert_int_equal(nodes_close(table, n, true, false, &err), BDFS_UNAVAILABLE);
+        node_table_give_up(table);
+        assert_int_equal(node_table_close(table, n, true, false, &err), BDFS_UNAVAILABLE);
         assert_int_equal(world.closes + world.recoveries, 0);
         *state = NULL;
 }

@@ -1,4 +1,4 @@
-#include "datanode/link/datanode_ipc.h"
+#include "datanode/transfer/datanode_ipc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,9 +6,9 @@
 
 #include "common/limits.h"
 #include "common/log.h"
-#include "datanode/transfer/access.h"
-#include "datanode/datanode_inside.h"
+#include "datanode/link/datanode_parts.h"
 #include "datanode/link/namenode_link.h"
+#include "datanode/transfer/access.h"
 #include "proto/hadoop_datanode.pb-c.h"
 
 enum { VOLUMES_MAX = 64, ALLOWED_MAX = 1024 };
