@@ -50,9 +50,10 @@ void rpc_client_free(struct rpc_client *c)
 static enum bdfs_status call_unreachable(const struct rpc_client *c, const struct client_call *call,
                                          struct bdfs_err *err)
 {
-        return bdfs_fail(err, BDFS_UNAVAILABLE, "%s: cannot reach %s port %u: %s",
-                         call->method->name, c->server.host, (unsigned)c->server.port,
-                         c->trouble.text);
+        enum bdfs_status rc = c->trouble.status == BDFS_TIMEOUT ? BDFS_TIMEOUT : BDFS_UNAVAILABLE;
+
+        return bdfs_fail(err, rc, "%s: cannot reach %s port %u: %s", call->method->name,
+                         c->server.host, (unsigned)c->server.port, c->trouble.text);
 }
 
 static void call_wait(struct rpc_client *c, struct client_call *call, int64_t deadline_ms)

@@ -36,7 +36,8 @@ static void orders_carry_out(struct datanode *dn, const Bdfs__HeartbeatResponse 
 
                 if (c->has_freed && c->freed)
                         dataset_freed(ds, c->block);
-                order_failed("deletion", c->block, dataset_delete(ds, c->block, c->stamp, &err), &err);
+                order_failed("deletion", c->block, dataset_delete(ds, c->block, c->stamp, &err),
+                             &err);
         }
         for (size_t i = 0; i < m->n_stops; i++) {
                 uint64_t block = m->stops[i]->block;

@@ -38,7 +38,7 @@ truncate org.apache.hadoop.hdfs.protocol.AlreadyBeingCreatedException ok
 complete java.io.FileNotFoundException ok
 rename2 org.apache.hadoop.security.AccessControlException ok
 delete ok org.apache.hadoop.fs.PathIsNotEmptyDirectoryException
-setBalancerBandwidth org.apache.hadoop.ipc.RpcNoSuchMethodException ok
+setBalancerBandwidth java.lang.UnsupportedOperationException ok
 getHAServiceState ok org.apache.hadoop.ha.ServiceFailedException
 END
 "$bdfs" cluster down --dir "$cluster" || fail "down"
