@@ -37,6 +37,8 @@ grep -nE '\b(strcpy|strcat|sprintf|strtok|atoi|rand|alloca|gets)\(' "${sources[@
 for f in "${sources[@]}" $(git ls-files 'tests/*.[ch]' | grep -v '^tests/vectors/'); do
         awk -v f="$f" 'length($0) > 100 {print f ":" NR ": over 100 columns"; e=1} END {exit e}' "$f" || fail=1
 done
+awk '/^```/ {c = !c} length($0) > 100 && !c && !/^\|/ && !/^    / {print FILENAME ":" FNR ": over 100 columns"; e=1} END {exit e}' \
+        $(git ls-files '*.md') || fail=1
 flags=$(pkg-config --cflags fuse3 2>/dev/null)
 for h in $(printf '%s\n' "${sources[@]}" | grep '\.h$'); do
         printf '#include "%s"\n' "$h" |
