@@ -217,7 +217,8 @@ static const char *const second_names[][2] = {
         {"appendToFile", "append"},
 };
 
-const char *cli_help_first_name(const char *verb)
+/* The verb whose second name @verb is; @verb itself when it is none's. */
+static const char *cli_help_first_name(const char *verb)
 {
         for (size_t i = 0; i < sizeof(second_names) / sizeof(second_names[0]); i++) {
                 if (strcmp(second_names[i][0], verb) == 0)

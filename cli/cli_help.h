@@ -20,8 +20,6 @@ struct cli_help {
 /* NULL: none, which tests/e2e/install.sh forbids. A verb that is another's second name has
  * that one's. */
 const struct cli_help *cli_help_of(const char *verb);
-/* The verb whose second name @verb is; @verb itself when it is none's. */
-const char *cli_help_first_name(const char *verb);
 
 /* `bdfs --help`, `bdfs VERB --help`. */
 void cli_help_program(FILE *to);

@@ -15,7 +15,8 @@
 #define PRINT_EVERY_MS 10000
 #define LINE_BYTES 256
 
-unsigned job_permille(const struct job_progress *now)
+/* Done so far, of 1000. */
+static unsigned job_permille(const struct job_progress *now)
 {
         const struct plan_counts *t = &now->tasks;
         uint64_t maps = now->bytes_all > 0  ? now->bytes_done * 1000 / now->bytes_all

@@ -30,5 +30,3 @@ void job_print_summary(const struct job_print *p, const struct job_report *r, co
 json_t *job_print_json(const struct job_report *r, const struct bdfs_err *err, const char *output);
 void job_print_failure(const struct job_report *r, const struct bdfs_err *err);
 
-/* Done so far, of 1000. */
-unsigned job_permille(const struct job_progress *now);

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-bool signals_ignored(int signal)
+static bool signals_ignored(int signal)
 {
         struct sigaction now;
 

@@ -9,6 +9,5 @@
 #include <signal.h>
 #include <stdbool.h>
 
-bool signals_ignored(int signal);
 /* Those of SIGINT, SIGTERM and SIGHUP that are not ignored; SIGHUP only @with_hangup. */
 sigset_t signals_that_end(bool with_hangup);

@@ -115,7 +115,6 @@ static inline struct handle *handle_of(const struct fuse_file_info *fi)
 
 extern const struct fuse_lowlevel_ops mount_operations;
 
-void op_init(void *mount, struct fuse_conn_info *conn);
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

@@ -3,7 +3,7 @@
 
 #include "fuse/mount.h"
 
-void op_init(void *mount, struct fuse_conn_info *conn)
+static void op_init(void *mount, struct fuse_conn_info *conn)
 {
         struct mount *m = mount;
 

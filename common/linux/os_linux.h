@@ -23,8 +23,6 @@ struct os_file {
         char name[];              /* for error texts */
 };
 
-/* Takes over @fd, also on failure. */
-enum bdfs_status os_sock_of_fd(struct os_sock **ret, int fd, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status os_file_of_fd(struct os_file **ret, int fd, const char *name,
                                struct bdfs_err *err) BDFS_MUST_CHECK;
 
@@ -38,8 +36,6 @@ enum bdfs_status os_wait_error(enum os_wait outcome, const char *what, struct bd
 /* Step over @n bytes that are done, and over empty pieces. */
 void os_iov_advance(struct iovec **iov, int *iov_n, size_t n);
 
-/* "10.0.0.1 port 80" or "Unix socket" into @to; returns @to. */
-const char *os_sock_who(const struct os_sock *s, char to[72]);
 
 /* Who owns the other end of the accepted socket @fd whose addresses are given. */
 struct os_peer os_peer_tcp(const struct sockaddr_storage *local,

@@ -118,7 +118,8 @@ static enum bdfs_status address_of_path(const char *path, union address *to, int
         return BDFS_OK;
 }
 
-enum bdfs_status os_sock_of_fd(struct os_sock **ret, int fd, struct bdfs_err *err)
+/* Takes over @fd, also on failure. */
+static enum bdfs_status os_sock_of_fd(struct os_sock **ret, int fd, struct bdfs_err *err)
 {
         union address local, peer;
         socklen_t local_n = sizeof(local), peer_n = sizeof(peer);

@@ -42,7 +42,8 @@ enum bdfs_status os_wait_error(enum os_wait outcome, const char *what, struct bd
         return bdfs_fail_errno(err, errno, "%s", what);
 }
 
-const char *os_sock_who(const struct os_sock *s, char to[72])
+/* "10.0.0.1 port 80" or "Unix socket" into @to; returns @to. */
+static const char *os_sock_who(const struct os_sock *s, char to[72])
 {
         if (s->peer.host[0] == '\0')
                 (void)snprintf(to, 72, "Unix socket");

@@ -79,7 +79,6 @@ bool plan_done(const struct plan *p);
 bool plan_hopeless(const struct plan *p);
 /* Where a map's output is; only when it has succeeded. */
 bool plan_map_output(const struct plan *p, uint32_t map, uint32_t *ret_node, uint32_t *ret_attempt);
-uint32_t plan_node_of(const struct plan *p, struct plan_task t); /* of its last attempt */
 
 struct plan_counts {
         uint32_t maps, maps_done, maps_running, reduces, reduces_done, reduces_running;

@@ -109,11 +109,6 @@ bool plan_map_output(const struct plan *p, uint32_t map, uint32_t *ret_node, uin
         return t->state == TASK_DONE;
 }
 
-uint32_t plan_node_of(const struct plan *p, struct plan_task t)
-{
-        return task_of(p, t)->node;
-}
-
 void plan_count(const struct plan *p, struct plan_counts *ret)
 {
         *ret = (struct plan_counts){.maps = p->maps, .maps_done = p->maps_done,

@@ -99,9 +99,6 @@ const char *block_text(uint64_t id, uint64_t stamp, char to[BLOCK_TEXT_BYTES]);
 
 /* ---- the tree ------------------------------------------------------------------------------- */
 
-/* The caller's id, interned if need be. */
-enum bdfs_status apply_owner(struct apply *a, uint32_t *ret, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
 enum bdfs_status apply_intern(struct apply *a, const char *name, uint32_t *ret,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Give @child (its name is set) a name in @parent; both rows are written, totals follow. */
@@ -150,9 +147,6 @@ struct writing {                 /* an open file and its end */
         struct extent last;
         struct block block;      /* of last */
 };
-/* The caller's open file; @asked as in lease.h. */
-enum bdfs_status writing_find(struct apply *a, const struct lease_asked *asked,
-                              struct writing *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status writing_load(struct apply *a, struct writing *w, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 /* A new block at the end, which is the result's; the caller writes the row. */

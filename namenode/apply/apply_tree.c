@@ -15,7 +15,8 @@ enum bdfs_status apply_intern(struct apply *a, const char *name, uint32_t *ret,
         return table_put_name(a->t, *ret, name, err);
 }
 
-enum bdfs_status apply_owner(struct apply *a, uint32_t *ret, struct bdfs_err *err)
+/* The caller's id, interned if need be. */
+static enum bdfs_status apply_owner(struct apply *a, uint32_t *ret, struct bdfs_err *err)
 {
         enum bdfs_status rc = BDFS_OK;
 

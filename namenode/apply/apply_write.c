@@ -20,8 +20,9 @@ enum bdfs_status writing_load(struct apply *a, struct writing *w, struct bdfs_er
                                     : rc;
 }
 
-enum bdfs_status writing_find(struct apply *a, const struct lease_asked *asked,
-                              struct writing *ret, struct bdfs_err *err)
+/* The caller's open file; @asked as in lease.h. */
+static enum bdfs_status writing_find(struct apply *a, const struct lease_asked *asked,
+                                     struct writing *ret, struct bdfs_err *err)
 {
         enum bdfs_status rc = lease_find(a->t, &a->caller, asked, &ret->file, err);
 

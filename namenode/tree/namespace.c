@@ -21,8 +21,10 @@ enum bdfs_status asking_begin(struct asking *q, struct store_txn *t, const struc
         return rc != BDFS_OK ? rc : path_resolve(t, path, &q->r, err);
 }
 
-enum bdfs_status asking_walk(struct asking *q, struct store_txn *t, const struct ns_caller *who,
-                             const struct path *path, unsigned walk, struct bdfs_err *err)
+/* The same, and the ancestors are checked. */
+static enum bdfs_status asking_walk(struct asking *q, struct store_txn *t,
+                                    const struct ns_caller *who, const struct path *path,
+                                    unsigned walk, struct bdfs_err *err)
 {
         enum bdfs_status rc = asking_begin(q, t, who, path, err);
 
@@ -34,7 +36,9 @@ void asking_fini(struct asking *q)
         resolved_fini(&q->r);
 }
 
-enum bdfs_status asking_exists(const struct asking *q, const char *words, struct bdfs_err *err)
+/* "@words: PATH" with NOT_FOUND unless the path exists. */
+static enum bdfs_status asking_exists(const struct asking *q, const char *words,
+                                      struct bdfs_err *err)
 {
         if (resolved_exists(&q->r))
                 return BDFS_OK;

@@ -22,16 +22,9 @@ struct asking {
 /* Caller and path; nothing is checked yet. Free with asking_fini() in any case. */
 enum bdfs_status asking_begin(struct asking *q, struct store_txn *t, const struct ns_caller *who,
                               const struct path *path, struct bdfs_err *err) BDFS_MUST_CHECK;
-/* The same, and the ancestors are checked. */
-enum bdfs_status asking_walk(struct asking *q, struct store_txn *t, const struct ns_caller *who,
-                             const struct path *path, unsigned walk, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
 void asking_fini(struct asking *q);
 #define AUTO_ASKING __attribute__((cleanup(asking_fini)))
 
-/* "@words: PATH" with NOT_FOUND unless the path exists. */
-enum bdfs_status asking_exists(const struct asking *q, const char *words, struct bdfs_err *err)
-        BDFS_MUST_CHECK;
 /* A file is at the end of it, in HDFS's words. */
 enum bdfs_status asking_file(const struct asking *q, struct bdfs_err *err) BDFS_MUST_CHECK;
 enum bdfs_status asking_access(const struct asking *q, struct store_txn *t, unsigned access,

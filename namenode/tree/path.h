@@ -109,9 +109,6 @@ struct path resolved_path(const struct resolved *r, size_t i);
 enum bdfs_status perm_load(struct store_txn *t, const struct ns_caller *who, uint32_t *groups,
                            struct perm_caller *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 
-/* The object's names and its path up to step @i, for a message. */
-enum bdfs_status resolved_text(struct store_txn *t, const struct resolved *r, size_t i,
-                               struct perm_text *ret, struct bdfs_err *err) BDFS_MUST_CHECK;
 
 /* What to check, in HDFS's order; zero means no check. */
 struct perm_want {

@@ -25,8 +25,9 @@ enum bdfs_status perm_load(struct store_txn *t, const struct ns_caller *who, uin
         return BDFS_OK;
 }
 
-enum bdfs_status resolved_text(struct store_txn *t, const struct resolved *r, size_t i,
-                               struct perm_text *ret, struct bdfs_err *err)
+/* The object's names and its path up to step @i, for a message. */
+static enum bdfs_status resolved_text(struct store_txn *t, const struct resolved *r, size_t i,
+                                      struct perm_text *ret, struct bdfs_err *err)
 {
         const struct resolved_step *s = &r->steps[i];
         struct path p = resolved_path(r, i);
