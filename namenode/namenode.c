@@ -143,7 +143,8 @@ static void add_services(struct namenode *nn)
         nn->services[n++] = (struct rpc_service){"org.apache.hadoop.hdfs.protocol.ClientProtocol",
                                                  serve_client_handler, nn, both};
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-                nn->services[n++] = (struct rpc_service){others[i], serve_other_handler, nn, both};
+                nn->services[n++] = (struct rpc_service){others[i], serve_hadoop_tools_handler, nn,
+                                                         both};
         nn->services[n++] = (struct rpc_service){"bdfs.ClientService", serve_bdfs_handler, nn, own};
         nn->services[n++] = serve_datanode_service(nn);
         BDFS_ASSERT(n == NAMENODE_SERVICES);

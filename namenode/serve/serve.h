@@ -1,9 +1,11 @@
 /*
- * serve.h - ClientProtocol and bdfs.ClientService: what the handlers share.
+ * serve.h - the services of the namenode: their tables of calls, and what handlers share.
  *
- * serve_client.c has the table of calls; each serve_*.c has the calls of one noun. A handler
- * decodes nothing and checks nothing that apply.h or namespace.h check: it turns a request into a
- * record or a read, and a result into a response.
+ * Each service has one table, [METHOD] = {handler, flags, words, subject}: serve_client.c has
+ * ClientProtocol's, whose handlers are declared in handlers.h; the others stand below their
+ * handlers. What a row's flags say is looked at before the handler runs. A handler decodes nothing
+ * and checks nothing that apply.h or namespace.h check: it turns a request into a record or a read,
+ * and a result into a response.
  */
 #pragma once
 
@@ -11,6 +13,32 @@
 #include "namenode/serve/mutation.h"
 #include "namenode/serve/namenode_parts.h"
 #include "namenode/tree/namespace.h"
+
+/* ---- tables of calls ------------------------------------------------------------------------- */
+
+typedef void serve_handler(struct namenode *nn, struct rpc_call *call); /* it answers the call */
+
+enum serve_flags { /* looked at in this order; who is refused is answered */
+        SERVE_DATANODE = 1u << 0,  /* only for the cluster's owner, on the own port */
+        SERVE_SUPERUSER = 1u << 1, /* only for the superuser; @words: HDFS's word for the call */
+        SERVE_CHANGES = 1u << 2,   /* refused in safe mode: "@words@subject. Name node is in ..." */
+};
+
+struct serve_call {
+        serve_handler *run;  /* NULL: the service has no such call */
+        unsigned flags;
+        const char *words;   /* of the refusal, as the flags say; at most one of them has any */
+        const char *subject; /* the string of the request that the refusal names; NULL: none */
+};
+
+/* Does the table (an array, indexed by enum method_id) have the method? */
+#define SERVE_HAS(table, m) \
+        ((size_t)(m)->id < sizeof(table) / sizeof((table)[0]) && (table)[(m)->id].run != NULL)
+/* Run a call that the table has: its flags first. */
+void serve_run(const struct serve_call *table, struct namenode *nn, struct rpc_call *call);
+
+/* A handler: the empty response of the call's own type, "nothing", "none", "an empty list". */
+serve_handler serve_empty;
 
 /* ---- who asks -------------------------------------------------------------------------------- */
 
@@ -87,20 +115,7 @@ bool serve_opens(struct namenode *nn, struct rpc_call *call, const char *holder)
 bool serve_locations(struct reading *g, const struct ns_status *s,
                      Hadoop__LocatedBlocksProto **ret, size_t *ret_blocks);
 
-/* ---- handlers, by file ----------------------------------------------------------------------- */
-
-rpc_handler *serve_read_handler(enum method_id id);
-rpc_handler *serve_open_handler(enum method_id id);
-rpc_handler *serve_write_handler(enum method_id id);
-rpc_handler *serve_close_handler(enum method_id id);
-rpc_handler *serve_tree_handler(enum method_id id);
-rpc_handler *serve_admin_handler(enum method_id id);
-rpc_handler *serve_off_handler(enum method_id id);
-rpc_handler *serve_metasave_handler(enum method_id id);
-rpc_handler *serve_locate_handler(enum method_id id);
-rpc_handler *serve_list_handler(enum method_id id);
-
 /* The services, for rpc_server_config. */
 rpc_handler *serve_client_handler(const struct method *m);  /* ClientProtocol */
 rpc_handler *serve_bdfs_handler(const struct method *m);    /* bdfs.ClientService */
-rpc_handler *serve_other_handler(const struct method *m);   /* HA, user mappings, meta info */
+rpc_handler *serve_hadoop_tools_handler(const struct method *m); /* HA, groups, refresh ... */

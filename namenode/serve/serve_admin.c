@@ -3,15 +3,14 @@
 #include <string.h>
 
 #include "namenode/serve/describe.h"
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/hadoop_features.pb-c.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define NODES_MAX 4096
 
-static void get_server_defaults(void *context, struct rpc_call *call)
+void serve_get_server_defaults(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__GetServerDefaultsResponseProto r = HADOOP__GET_SERVER_DEFAULTS_RESPONSE_PROTO__INIT;
         Hadoop__FsServerDefaultsProto d = HADOOP__FS_SERVER_DEFAULTS_PROTO__INIT;
 
@@ -49,9 +48,8 @@ static bool count_inodes(struct namenode *nn, uint64_t *ret)
         return known;
 }
 
-static void get_fs_stats(void *context, struct rpc_call *call)
+void serve_get_fs_stats(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__GetFsStatsResponseProto r = HADOOP__GET_FS_STATS_RESPONSE_PROTO__INIT;
         struct blocks_stats s;
 
@@ -71,9 +69,8 @@ static void get_fs_stats(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void get_block_stats(void *context, struct rpc_call *call)
+void serve_get_block_stats(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__GetFsReplicatedBlockStatsResponseProto r =
                 HADOOP__GET_FS_REPLICATED_BLOCK_STATS_RESPONSE_PROTO__INIT;
         struct blocks_stats s;
@@ -89,12 +86,12 @@ static void get_block_stats(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void get_group_stats(void *context, struct rpc_call *call)
+void serve_get_group_stats(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__GetFsECBlockGroupStatsResponseProto r =
                 HADOOP__GET_FS_ECBLOCK_GROUP_STATS_RESPONSE_PROTO__INIT;
 
-        (void)context;
+        (void)nn;
         rpc_call_reply(call, &r.base);
 }
 
@@ -130,9 +127,8 @@ static bool report_nodes(struct namenode *nn, struct describe *d,
         return true;
 }
 
-static void get_datanode_report(void *context, struct rpc_call *call)
+void serve_get_datanode_report(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__GetDatanodeReportRequestProto *q = (const void *)call->request;
         Hadoop__GetDatanodeReportResponseProto r = HADOOP__GET_DATANODE_REPORT_RESPONSE_PROTO__INIT;
         struct describe d = {0};
@@ -140,8 +136,6 @@ static void get_datanode_report(void *context, struct rpc_call *call)
         size_t n;
         bool ok;
 
-        if (!serve_require_superuser(nn, call, "datanodeReport"))
-                return;
         ok = report_nodes(nn, &d, q->type, &nodes, &n) &&
              (r.di = describe_alloc(&d, (n + 1) * sizeof(*r.di))) != NULL;
         for (size_t i = 0; ok && i < n; i++) {
@@ -188,9 +182,8 @@ static Hadoop__DatanodeStorageReportProto *storage_report(struct describe *d,
         return r;
 }
 
-static void get_storage_report(void *context, struct rpc_call *call)
+void serve_get_storage_report(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__GetDatanodeStorageReportRequestProto *q = (const void *)call->request;
         Hadoop__GetDatanodeStorageReportResponseProto r =
                 HADOOP__GET_DATANODE_STORAGE_REPORT_RESPONSE_PROTO__INIT;
@@ -199,8 +192,6 @@ static void get_storage_report(void *context, struct rpc_call *call)
         size_t n;
         bool ok;
 
-        if (!serve_require_superuser(nn, call, "getDatanodeStorageReport"))
-                return;
         ok = report_nodes(nn, &d, q->type, &nodes, &n) &&
              (r.datanodestoragereports =
                       describe_alloc(&d, (n + 1) * sizeof(*r.datanodestoragereports))) != NULL;
@@ -218,9 +209,8 @@ static void get_storage_report(void *context, struct rpc_call *call)
 
 /* ---- safe mode ---- */
 
-static void set_safe_mode(void *context, struct rpc_call *call)
+void serve_set_safe_mode(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__SetSafeModeRequestProto *q = (const void *)call->request;
         Hadoop__SetSafeModeResponseProto r = HADOOP__SET_SAFE_MODE_RESPONSE_PROTO__INIT;
         enum safe_mode_action action = SAFE_MODE_GET;
@@ -250,15 +240,12 @@ static void set_safe_mode(void *context, struct rpc_call *call)
 
 /* ---- the rest of dfsadmin ---- */
 
-static void save_namespace(void *context, struct rpc_call *call)
+void serve_save_namespace(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__SaveNamespaceResponseProto r = HADOOP__SAVE_NAMESPACE_RESPONSE_PROTO__INIT;
         struct bdfs_err err;
         uint64_t index;
 
-        if (!serve_require_superuser(nn, call, "saveNamespace"))
-                return;
         if (!blocks_safe_mode(nn->blocks, SAFE_MODE_GET)) {
                 (void)bdfs_fail(&err, BDFS_FAILED,
                                 "Safe mode should be turned ON in order to create namespace "
@@ -275,94 +262,48 @@ static void save_namespace(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void roll_edits(void *context, struct rpc_call *call)
+void serve_roll_edits(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__RollEditsResponseProto r = HADOOP__ROLL_EDITS_RESPONSE_PROTO__INIT;
 
-        if (!serve_require_superuser(nn, call, "rollEditLog"))
-                return;
         r.newsegmenttxid = commit_index(nn->commit) + 1;
         rpc_call_reply(call, &r.base);
 }
 
-static void upgrade_status(void *context, struct rpc_call *call)
+void serve_upgrade_status(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__UpgradeStatusResponseProto r = HADOOP__UPGRADE_STATUS_RESPONSE_PROTO__INIT;
 
-        (void)context;
+        (void)nn;
         r.upgradefinalized = 1;
         rpc_call_reply(call, &r.base);
 }
 
-/* Superuser only, and nothing to be done by it here. */
-#define SUPERUSER_EMPTY(name, operation, type, INIT)                       \
-        static void name(void *context, struct rpc_call *call)             \
-        {                                                                  \
-                type r = INIT;                                             \
-                if (serve_require_superuser(context, call, operation))     \
-                        rpc_call_reply(call, &r.base);                     \
-        }
-SUPERUSER_EMPTY(refresh_nodes, "refreshNodes", Hadoop__RefreshNodesResponseProto,
-                HADOOP__REFRESH_NODES_RESPONSE_PROTO__INIT)
-SUPERUSER_EMPTY(finalize_upgrade, "finalizeUpgrade", Hadoop__FinalizeUpgradeResponseProto,
-                HADOOP__FINALIZE_UPGRADE_RESPONSE_PROTO__INIT)
-SUPERUSER_EMPTY(rolling_upgrade, "queryRollingUpgrade", Hadoop__RollingUpgradeResponseProto,
-                HADOOP__ROLLING_UPGRADE_RESPONSE_PROTO__INIT)
-SUPERUSER_EMPTY(restore_storage, "checkRestoreFailedStorage",
-                Hadoop__RestoreFailedStorageResponseProto,
-                HADOOP__RESTORE_FAILED_STORAGE_RESPONSE_PROTO__INIT)
-
-static void set_balancer_bandwidth(void *context, struct rpc_call *call)
+void serve_set_balancer_bandwidth(struct namenode *nn, struct rpc_call *call)
 {
         struct bdfs_err err;
 
-        if (!serve_require_superuser(context, call, "setBalancerBandwidth"))
-                return;
+        (void)nn;
         (void)bdfs_fail(&err, BDFS_UNSUPPORTED, "bdfs has no balancer yet, so that there is no "
                         "bandwidth to set");
         rpc_call_fail(call, &err);
 }
 
-static void get_ha_state(void *context, struct rpc_call *call)
+void serve_get_ha_state(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__HAServiceStateResponseProto r = HADOOP__HASERVICE_STATE_RESPONSE_PROTO__INIT;
 
-        (void)context;
+        (void)nn;
         r.state = HADOOP__HASERVICE_STATE_PROTO__ACTIVE;
         rpc_call_reply(call, &r.base);
 }
 
-static void get_enclosing_root(void *context, struct rpc_call *call)
+void serve_get_enclosing_root(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__GetEnclosingRootResponseProto r = HADOOP__GET_ENCLOSING_ROOT_RESPONSE_PROTO__INIT;
         char root[] = "/";
 
-        (void)context;
+        (void)nn;
         r.enclosingrootpath = root;
         rpc_call_reply(call, &r.base);
-}
-
-rpc_handler *serve_admin_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_getServerDefaults: return get_server_defaults;
-        case METHOD_CLIENT_getFsStats: return get_fs_stats;
-        case METHOD_CLIENT_getFsReplicatedBlockStats: return get_block_stats;
-        case METHOD_CLIENT_getFsECBlockGroupStats: return get_group_stats;
-        case METHOD_CLIENT_getDatanodeReport: return get_datanode_report;
-        case METHOD_CLIENT_getDatanodeStorageReport: return get_storage_report;
-        case METHOD_CLIENT_setSafeMode: return set_safe_mode;
-        case METHOD_CLIENT_saveNamespace: return save_namespace;
-        case METHOD_CLIENT_rollEdits: return roll_edits;
-        case METHOD_CLIENT_upgradeStatus: return upgrade_status;
-        case METHOD_CLIENT_refreshNodes: return refresh_nodes;
-        case METHOD_CLIENT_finalizeUpgrade: return finalize_upgrade;
-        case METHOD_CLIENT_rollingUpgrade: return rolling_upgrade;
-        case METHOD_CLIENT_restoreFailedStorage: return restore_storage;
-        case METHOD_CLIENT_setBalancerBandwidth: return set_balancer_bandwidth;
-        case METHOD_CLIENT_getHAServiceState: return get_ha_state;
-        case METHOD_CLIENT_getEnclosingRoot: return get_enclosing_root;
-        default: return NULL;
-        }
 }

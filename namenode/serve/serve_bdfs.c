@@ -11,9 +11,8 @@
 #define FSCK_PAGE 1000
 #define PROBLEMS_MAX 1000
 
-static void server_info(void *context, struct rpc_call *call)
+static void server_info(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Bdfs__ServerInfoResponse r = BDFS__SERVER_INFO_RESPONSE__INIT;
         struct blocks_stats replicas;
         struct ns_stats stats;
@@ -175,7 +174,7 @@ static bool describe_map(struct reading *g, const struct ns_map *m, Bdfs__FileIn
         return true;
 }
 
-static void file_info(void *context, struct rpc_call *call)
+static void file_info(struct namenode *nn, struct rpc_call *call)
 {
         const Bdfs__FileInfoRequest *q = (const void *)call->request;
         Bdfs__FileInfoResponse r = BDFS__FILE_INFO_RESPONSE__INIT;
@@ -187,7 +186,7 @@ static void file_info(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool made = true;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_locate(g.t, &g.who.ns, &g.path, 0, INT64_MAX, &status, &map, &err);
         if (rc == BDFS_OK) {
@@ -319,7 +318,7 @@ static enum bdfs_status check_page(struct fsck *f, const Bdfs__FsckRequest *q, s
         return BDFS_OK;
 }
 
-static void fsck(void *context, struct rpc_call *call)
+static void fsck(struct namenode *nn, struct rpc_call *call)
 {
         const Bdfs__FsckRequest *q = (const void *)call->request;
         struct blocks_stats stats;
@@ -329,8 +328,7 @@ static void fsck(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!serve_require_superuser(context, call, "fsck") ||
-            !reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         f = describe_alloc(&g.d, sizeof(*f));
         if (f == NULL) {
@@ -354,9 +352,8 @@ static void fsck(void *context, struct rpc_call *call)
 /* ---- nodes ---- */
 
 /* The live datanodes, for those who place work. */
-static void nodes(void *context, struct rpc_call *call)
+static void nodes(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Bdfs__NodesResponse r = BDFS__NODES_RESPONSE__INIT;
         struct describe d = {0};
         struct node_info *all = describe_alloc(&d, NODES_MAX * sizeof(*all));
@@ -386,15 +383,12 @@ static void nodes(void *context, struct rpc_call *call)
 
 /* ---- digest, checkpoint ---- */
 
-static void digest(void *context, struct rpc_call *call)
+static void digest(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Bdfs__DigestResponse r = BDFS__DIGEST_RESPONSE__INIT;
         struct bdfs_err err;
         uint8_t bytes[32];
 
-        if (!serve_require_superuser(nn, call, "digest"))
-                return;
         if (commit_digest(nn->commit, bytes, &r.index, &err) != BDFS_OK) {
                 rpc_call_fail(call, &err);
                 return;
@@ -404,29 +398,32 @@ static void digest(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void checkpoint(void *context, struct rpc_call *call)
+static void checkpoint(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Bdfs__CheckpointResponse r = BDFS__CHECKPOINT_RESPONSE__INIT;
         struct bdfs_err err;
 
-        if (!serve_require_superuser(nn, call, "checkpoint"))
-                return;
         if (commit_checkpoint(nn->commit, &r.index, &err) != BDFS_OK)
                 rpc_call_fail(call, &err);
         else
                 rpc_call_reply(call, &r.base);
 }
 
+static const struct serve_call bdfs_calls[] = {
+        [METHOD_BDFS_CLIENT_checkpoint] = {checkpoint, SERVE_SUPERUSER, "checkpoint"},
+        [METHOD_BDFS_CLIENT_digest] = {digest, SERVE_SUPERUSER, "digest"},
+        [METHOD_BDFS_CLIENT_fileInfo] = {file_info},
+        [METHOD_BDFS_CLIENT_fsck] = {fsck, SERVE_SUPERUSER, "fsck"},
+        [METHOD_BDFS_CLIENT_nodes] = {nodes},
+        [METHOD_BDFS_CLIENT_serverInfo] = {server_info},
+};
+
+static void bdfs_run(void *context, struct rpc_call *call)
+{
+        serve_run(bdfs_calls, context, call);
+}
+
 rpc_handler *serve_bdfs_handler(const struct method *m)
 {
-        switch ((int)m->id) {
-        case METHOD_BDFS_CLIENT_serverInfo: return server_info;
-        case METHOD_BDFS_CLIENT_fileInfo: return file_info;
-        case METHOD_BDFS_CLIENT_fsck: return fsck;
-        case METHOD_BDFS_CLIENT_nodes: return nodes;
-        case METHOD_BDFS_CLIENT_digest: return digest;
-        case METHOD_BDFS_CLIENT_checkpoint: return checkpoint;
-        default: return NULL;
-        }
+        return SERVE_HAS(bdfs_calls, m) ? bdfs_run : NULL;
 }

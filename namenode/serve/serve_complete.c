@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "namenode/serve/handlers.h"
 #include "namenode/serve/serve_write.h"
 
 #define SEALED_WAIT_MS 10000 /* for datanodes that have not told of a sealed block yet */
@@ -90,9 +91,8 @@ static void fill_attributes(Bdfs__CompleteOp *op, const Hadoop__BdfsAttributesPr
         op->atime = from->atime;
 }
 
-static void complete(void *context, struct rpc_call *call)
+void serve_complete(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__CompleteRequestProto *q = (const void *)call->request;
         struct ns_writer w = {0};
         struct mutation *m;
@@ -101,8 +101,7 @@ static void complete(void *context, struct rpc_call *call)
         Bdfs__CompleteOp *op;
         bool writing;
 
-        if (!serve_require_writable(nn, call, "Cannot complete file ", q->src) ||
-            !serve_own_pool(nn, call, q->last) || !reading_begin(&g, nn, call, q->src))
+        if (!serve_own_pool(nn, call, q->last) || !reading_begin(&g, nn, call, q->src))
                 return;
         /* not the writer any more: perhaps a retry, which applying knows */
         writing = ns_check_lease(g.t, &g.who.ns, &g.path, q->fileid, q->clientname, &w, &err) ==
@@ -144,15 +143,12 @@ static void fsync_done(struct mutation *m, struct rpc_call *call, const Bdfs__Op
         rpc_call_reply(call, &r.base);
 }
 
-static void fsync_(void *context, struct rpc_call *call)
+void serve_fsync(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__FsyncRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__FsyncOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot fsync file ", q->src))
-                return;
         m = mutation_new(nn, call);
         if (m == NULL)
                 return;
@@ -169,14 +165,11 @@ static void fsync_(void *context, struct rpc_call *call)
 
 /* ---- leases ---- */
 
-static void renew_lease(void *context, struct rpc_call *call)
+void serve_renew_lease(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__RenewLeaseRequestProto *q = (const void *)call->request;
         Hadoop__RenewLeaseResponseProto r = HADOOP__RENEW_LEASE_RESPONSE_PROTO__INIT;
 
-        if (!serve_require_writable(nn, call, "Cannot renew lease for ", q->clientname))
-                return;
         /* a name that nothing is open under is not kept */
         if (!lease_clock_renew(nn->leases, q->clientname, os_mono_ms()) &&
             serve_open_files_of(nn, q->clientname) > 0 &&
@@ -194,15 +187,13 @@ static void recover_done(struct mutation *m, struct rpc_call *call, const Bdfs__
         rpc_call_reply(call, &r.base);
 }
 
-static void recover_lease(void *context, struct rpc_call *call)
+void serve_recover_lease(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__RecoverLeaseRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__RecoverLeaseOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot recover the lease of ", q->src) ||
-            !serve_opens(nn, call, q->clientname))
+        if (!serve_opens(nn, call, q->clientname))
                 return;
         m = mutation_new(nn, call);
         if (m == NULL)
@@ -216,15 +207,4 @@ static void recover_lease(void *context, struct rpc_call *call)
         op->hadoop_lease = call->listener == RPC_HADOOP;
         SERVE_SET_OP(m, RECOVER_LEASE, recover_lease);
         mutation_submit(m, recover_done);
-}
-
-rpc_handler *serve_close_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_complete: return complete;
-        case METHOD_CLIENT_fsync: return fsync_;
-        case METHOD_CLIENT_renewLease: return renew_lease;
-        case METHOD_CLIENT_recoverLease: return recover_lease;
-        default: return NULL;
-        }
 }

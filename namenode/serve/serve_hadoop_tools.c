@@ -1,31 +1,25 @@
-/* Small Hadoop protocols: service state for haadmin, groups of a user, refreshing for dfsadmin. */
+/*
+ * The small protocols of Hadoop's tools: service state for haadmin, groups of a user, refreshing
+ * for dfsadmin, and what the benchmark of namenodes asks.
+ */
 #include "common/limits.h"
 #include "namenode/serve/serve.h"
 #include "proto/exception.h"
 #include "proto/hadoop_datanode.pb-c.h"
 
-static void get_service_status(void *context, struct rpc_call *call)
+static void get_service_status(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__GetServiceStatusResponseProto r = HADOOP__GET_SERVICE_STATUS_RESPONSE_PROTO__INIT;
 
-        (void)context;
+        (void)nn;
         r.state = HADOOP__HASERVICE_STATE_PROTO__ACTIVE;
         r.has_readytobecomeactive = 1;
         r.readytobecomeactive = 1;
         rpc_call_reply(call, &r.base);
 }
 
-static void monitor_health(void *context, struct rpc_call *call)
+static void get_groups(struct namenode *nn, struct rpc_call *call)
 {
-        Hadoop__MonitorHealthResponseProto r = HADOOP__MONITOR_HEALTH_RESPONSE_PROTO__INIT;
-
-        (void)context;
-        rpc_call_reply(call, &r.base);
-}
-
-static void get_groups(void *context, struct rpc_call *call)
-{
-        struct namenode *nn = context;
         const Hadoop__GetGroupsForUserRequestProto *q = (const void *)call->request;
         Hadoop__GetGroupsForUserResponseProto r = HADOOP__GET_GROUPS_FOR_USER_RESPONSE_PROTO__INIT;
         struct os_groups groups;
@@ -41,42 +35,20 @@ static void get_groups(void *context, struct rpc_call *call)
 
 /* ---- refreshing: what there is to be read anew ---- */
 
-static void refresh_users(void *context, struct rpc_call *call)
+static void refresh_users(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__RefreshUserToGroupsMappingsResponseProto r =
                 HADOOP__REFRESH_USER_TO_GROUPS_MAPPINGS_RESPONSE_PROTO__INIT;
 
-        if (!serve_require_superuser(nn, call, "refreshUserToGroupsMappings"))
-                return;
         identity_forget(nn->identity);
         rpc_call_reply(call, &r.base);
 }
 
-/* Who may speak for whom is fixed at the start, and the call queue has no settings. */
-static void refresh_proxies(void *context, struct rpc_call *call)
-{
-        Hadoop__RefreshSuperUserGroupsConfigurationResponseProto r =
-                HADOOP__REFRESH_SUPER_USER_GROUPS_CONFIGURATION_RESPONSE_PROTO__INIT;
-
-        if (serve_require_superuser(context, call, "refreshSuperUserGroupsConfiguration"))
-                rpc_call_reply(call, &r.base);
-}
-
-static void refresh_queue(void *context, struct rpc_call *call)
-{
-        Hadoop__RefreshCallQueueResponseProto r = HADOOP__REFRESH_CALL_QUEUE_RESPONSE_PROTO__INIT;
-
-        if (serve_require_superuser(context, call, "refreshCallQueue"))
-                rpc_call_reply(call, &r.base);
-}
-
-static void refresh_acl(void *context, struct rpc_call *call)
+static void refresh_acl(struct namenode *nn, struct rpc_call *call)
 {
         struct bdfs_err err;
 
-        if (!serve_require_superuser(context, call, "refreshServiceAcl"))
-                return;
+        (void)nn;
         (void)bdfs_fail_class(&err, BDFS_UNSUPPORTED, EXCEPTION_AUTHORIZATION,
                               "Service Level Authorization not enabled!");
         rpc_call_fail(call, &err);
@@ -85,9 +57,8 @@ static void refresh_acl(void *context, struct rpc_call *call)
 /* ---- NamenodeProtocol ---- */
 
 /* What Hadoop's benchmark of namenodes asks before it begins. */
-static void version_request(void *context, struct rpc_call *call)
+static void version_request(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         Hadoop__VersionResponseProto r = HADOOP__VERSION_RESPONSE_PROTO__INIT;
         Hadoop__NamespaceInfoProto info = HADOOP__NAMESPACE_INFO_PROTO__INIT;
         Hadoop__StorageInfoProto storage = HADOOP__STORAGE_INFO_PROTO__INIT;
@@ -101,17 +72,28 @@ static void version_request(void *context, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-rpc_handler *serve_other_handler(const struct method *m)
+/* Who may speak for whom is fixed at the start, and the call queue has no settings: there is
+ * nothing to refresh, and only the superuser may hear so. */
+static const struct serve_call hadoop_tools_calls[] = {
+        [METHOD_HA_getServiceStatus] = {get_service_status},
+        [METHOD_HA_monitorHealth] = {serve_empty},
+        [METHOD_USER_MAPPINGS_getGroupsForUser] = {get_groups},
+        [METHOD_CALL_QUEUE_refreshCallQueue] = {serve_empty, SERVE_SUPERUSER, "refreshCallQueue"},
+        [METHOD_REFRESH_USERS_refreshSuperUserGroupsConfiguration] =
+                {serve_empty, SERVE_SUPERUSER, "refreshSuperUserGroupsConfiguration"},
+        [METHOD_REFRESH_USERS_refreshUserToGroupsMappings] =
+                {refresh_users, SERVE_SUPERUSER, "refreshUserToGroupsMappings"},
+        [METHOD_REFRESH_POLICY_refreshServiceAcl] =
+                {refresh_acl, SERVE_SUPERUSER, "refreshServiceAcl"},
+        [METHOD_NAMENODE_versionRequest] = {version_request},
+};
+
+static void hadoop_tools_run(void *context, struct rpc_call *call)
 {
-        switch ((int)m->id) {
-        case METHOD_HA_getServiceStatus: return get_service_status;
-        case METHOD_HA_monitorHealth: return monitor_health;
-        case METHOD_USER_MAPPINGS_getGroupsForUser: return get_groups;
-        case METHOD_REFRESH_USERS_refreshUserToGroupsMappings: return refresh_users;
-        case METHOD_REFRESH_USERS_refreshSuperUserGroupsConfiguration: return refresh_proxies;
-        case METHOD_CALL_QUEUE_refreshCallQueue: return refresh_queue;
-        case METHOD_REFRESH_POLICY_refreshServiceAcl: return refresh_acl;
-        case METHOD_NAMENODE_versionRequest: return version_request;
-        default: return NULL;
-        }
+        serve_run(hadoop_tools_calls, context, call);
+}
+
+rpc_handler *serve_hadoop_tools_handler(const struct method *m)
+{
+        return SERVE_HAS(hadoop_tools_calls, m) ? hadoop_tools_run : NULL;
 }

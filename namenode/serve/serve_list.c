@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "namenode/serve/file_status.h"
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/exception.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
@@ -35,9 +35,9 @@ static bool listing_room(struct listing *l)
         return true;
 }
 
-static bool listing_take(void *context, const struct ns_status *s)
+static bool listing_take(void *nn, const struct ns_status *s)
 {
-        struct listing *l = context;
+        struct listing *l = nn;
         Hadoop__LocatedBlocksProto *located = NULL;
 
         l->no_memory = !listing_room(l) ||
@@ -66,7 +66,7 @@ static enum bdfs_status listing(struct reading *g, const struct path *path,
         return rc;
 }
 
-static void get_listing(void *context, struct rpc_call *call)
+void serve_get_listing(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetListingRequestProto *q = (const void *)call->request;
         Hadoop__GetListingResponseProto r = HADOOP__GET_LISTING_RESPONSE_PROTO__INIT;
@@ -77,7 +77,7 @@ static void get_listing(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool exists;
 
-        if (!reading_begin(&g, context, call, q->src))
+        if (!reading_begin(&g, nn, call, q->src))
                 return;
         rc = listing(&g, &g.path, &q->startafter, q->needlocation, &l, &exists, &err);
         if (rc == BDFS_OK && exists) {
@@ -163,7 +163,7 @@ static Hadoop__BatchedDirectoryListingProto *batch_one(struct reading *g, const 
         return b;
 }
 
-static void get_batched_listing(void *context, struct rpc_call *call)
+void serve_get_batched_listing(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetBatchedListingRequestProto *q = (const void *)call->request;
         Hadoop__GetBatchedListingResponseProto r = HADOOP__GET_BATCHED_LISTING_RESPONSE_PROTO__INIT;
@@ -174,7 +174,7 @@ static void get_batched_listing(void *context, struct rpc_call *call)
         size_t entries = 0;
         bool more = false;
 
-        if (!reading_begin(&g, context, call, NULL))
+        if (!reading_begin(&g, nn, call, NULL))
                 return;
         r.listings = describe_alloc(&g.d, (q->n_paths + 1) * sizeof(*r.listings));
         while (r.listings != NULL && at.path < q->n_paths && entries < LISTING_PAGE_MAX && !more) {
@@ -198,13 +198,4 @@ static void get_batched_listing(void *context, struct rpc_call *call)
                 reading_end(&g, BDFS_OK, NULL, &err);
         else
                 reading_end(&g, BDFS_OK, &r.base, &err);
-}
-
-rpc_handler *serve_list_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_getListing: return get_listing;
-        case METHOD_CLIENT_getBatchedListing: return get_batched_listing;
-        default: return NULL;
-        }
 }

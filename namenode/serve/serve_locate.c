@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "namenode/serve/doubts.h"
 #include "namenode/serve/file_status.h"
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define REPLICAS_ROOM 64
@@ -146,7 +146,7 @@ static void touch_atime(struct namenode *nn, const struct ns_status *s)
 
 /* ---- getBlockLocations, getLocatedFileInfo ---- */
 
-static void get_block_locations(void *context, struct rpc_call *call)
+void serve_get_block_locations(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetBlockLocationsRequestProto *q = (const void *)call->request;
         Hadoop__GetBlockLocationsResponseProto r = HADOOP__GET_BLOCK_LOCATIONS_RESPONSE_PROTO__INIT;
@@ -156,7 +156,7 @@ static void get_block_locations(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->src))
+        if (!reading_begin(&g, nn, call, q->src))
                 return;
         if ((int64_t)q->offset < 0 || (int64_t)q->length < 0) {
                 char text[PATH_BYTES_MAX + 64];
@@ -197,7 +197,7 @@ bool serve_locations(struct reading *g, const struct ns_status *s,
         return *ret != NULL;
 }
 
-static void get_located_file_info(void *context, struct rpc_call *call)
+void serve_get_located_file_info(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetLocatedFileInfoRequestProto *q = (const void *)call->request;
         Hadoop__GetLocatedFileInfoResponseProto r =
@@ -209,7 +209,7 @@ static void get_located_file_info(void *context, struct rpc_call *call)
         size_t blocks = 0;
         bool found, made = true;
 
-        if (!reading_begin(&g, context, call, q->src == NULL ? "" : q->src))
+        if (!reading_begin(&g, nn, call, q->src == NULL ? "" : q->src))
                 return;
         rc = ns_stat(g.t, &g.who.ns, &g.path, 0, &status, &found, &err);
         if (rc == BDFS_OK && found) {
@@ -268,7 +268,7 @@ static enum bdfs_status doubt_block(struct reading *g, const Hadoop__LocatedBloc
 
 /* A reader's word makes a datanode look at its own replica, and nothing else (B11). It is for those
  * who may read the file, and bounded for each of them; what is said beyond is not heard. */
-static void report_bad_blocks(void *context, struct rpc_call *call)
+void serve_report_bad_blocks(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__ReportBadBlocksRequestProto *q = (const void *)call->request;
         Hadoop__ReportBadBlocksResponseProto r = HADOOP__REPORT_BAD_BLOCKS_RESPONSE_PROTO__INIT;
@@ -276,7 +276,7 @@ static void report_bad_blocks(void *context, struct rpc_call *call)
         struct reading g;
         struct bdfs_err err;
 
-        if (!reading_begin(&g, context, call, NULL))
+        if (!reading_begin(&g, nn, call, NULL))
                 return;
         for (size_t i = 0; rc == BDFS_OK && i < q->n_blocks; i++)
                 rc = doubt_block(&g, q->blocks[i], &err);
@@ -334,7 +334,7 @@ static bool corrupt_page(struct reading *g, uint64_t *after, Hadoop__CorruptFile
         return ok;
 }
 
-static void list_corrupt(void *context, struct rpc_call *call)
+void serve_list_corrupt(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__ListCorruptFileBlocksRequestProto *q = (const void *)call->request;
         Hadoop__ListCorruptFileBlocksResponseProto r =
@@ -346,23 +346,11 @@ static void list_corrupt(void *context, struct rpc_call *call)
         char cookie[32];
         bool ok;
 
-        if (!serve_require_superuser(context, call, "listCorruptFileBlocks") ||
-            !reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         ok = corrupt_page(&g, &after, &c);
         (void)snprintf(cookie, sizeof(cookie), "%llu", (unsigned long long)after);
         c.cookie = cookie;
         r.corrupt = &c;
         reading_end(&g, BDFS_OK, ok ? &r.base : NULL, &err);
-}
-
-rpc_handler *serve_locate_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_getBlockLocations: return get_block_locations;
-        case METHOD_CLIENT_getLocatedFileInfo: return get_located_file_info;
-        case METHOD_CLIENT_reportBadBlocks: return report_bad_blocks;
-        case METHOD_CLIENT_listCorruptFileBlocks: return list_corrupt;
-        default: return NULL;
-        }
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define NODES_MAX 4096
@@ -94,9 +94,8 @@ static enum bdfs_status file_path(struct namenode *nn, const char *name, char re
                                   : bdfs_fail(err, BDFS_INVALID, "metaSave: the name is too long");
 }
 
-static void meta_save(void *context, struct rpc_call *call)
+void serve_meta_save(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__MetaSaveRequestProto *q = (const void *)call->request;
         Hadoop__MetaSaveResponseProto r = HADOOP__META_SAVE_RESPONSE_PROTO__INIT;
         char path[PATH_BYTES_MAX];
@@ -104,8 +103,6 @@ static void meta_save(void *context, struct rpc_call *call)
         struct bdfs_err err;
         struct buf text;
 
-        if (!serve_require_superuser(nn, call, "metaSave"))
-                return;
         buf_init(&text, 0);
         rc = file_path(nn, q->filename, path, &err);
         if (rc == BDFS_OK)
@@ -117,9 +114,4 @@ static void meta_save(void *context, struct rpc_call *call)
                 rpc_call_reply(call, &r.base);
         else
                 rpc_call_fail(call, &err);
-}
-
-rpc_handler *serve_metasave_handler(enum method_id id)
-{
-        return id == METHOD_CLIENT_metaSave ? meta_save : NULL;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "namenode/serve/file_status.h"
+#include "namenode/serve/handlers.h"
 #include "namenode/serve/serve_write.h"
 
 /* ---- taking over a lease ---- */
@@ -147,9 +148,8 @@ static bool plain_create(struct rpc_call *call, const Hadoop__CreateRequestProto
         return false;
 }
 
-static void create(void *context, struct rpc_call *call)
+void serve_create(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__CreateRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__CreateOp *op;
@@ -223,15 +223,12 @@ static size_t place_next(struct namenode *nn, struct rpc_call *call, const char 
         return found ? serve_place_first(nn, call, s.replication, s.block_size, ret) : 0;
 }
 
-static void append(void *context, struct rpc_call *call)
+void serve_append(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__AppendRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__AppendOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot append to file", q->src))
-                return;
         if (!serve_opens(nn, call, q->clientname))
                 return;
         m = mutation_new(nn, call);
@@ -254,13 +251,4 @@ static void append(void *context, struct rpc_call *call)
         }
         SERVE_SET_OP(m, APPEND, append);
         mutation_submit(m, append_done);
-}
-
-rpc_handler *serve_open_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_create: return create;
-        case METHOD_CLIENT_append: return append;
-        default: return NULL;
-        }
 }

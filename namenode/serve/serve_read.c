@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "namenode/serve/file_status.h"
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/hadoop_features.pb-c.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
@@ -21,7 +21,7 @@ static bool get_info(struct reading *g, unsigned flags, Hadoop__HdfsFileStatusPr
         return *ret != NULL;
 }
 
-static void get_file_info(void *context, struct rpc_call *call)
+void serve_get_file_info(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetFileInfoRequestProto *q = (const void *)call->request;
         Hadoop__GetFileInfoResponseProto r = HADOOP__GET_FILE_INFO_RESPONSE_PROTO__INIT;
@@ -30,13 +30,13 @@ static void get_file_info(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool made;
 
-        if (!reading_begin(&g, context, call, q->src))
+        if (!reading_begin(&g, nn, call, q->src))
                 return;
         made = get_info(&g, 0, &r.fs, &rc, &err);
         reading_end(&g, rc, made ? &r.base : NULL, &err);
 }
 
-static void get_file_link_info(void *context, struct rpc_call *call)
+void serve_get_file_link_info(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetFileLinkInfoRequestProto *q = (const void *)call->request;
         Hadoop__GetFileLinkInfoResponseProto r = HADOOP__GET_FILE_LINK_INFO_RESPONSE_PROTO__INIT;
@@ -45,7 +45,7 @@ static void get_file_link_info(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool made;
 
-        if (!reading_begin(&g, context, call, q->src))
+        if (!reading_begin(&g, nn, call, q->src))
                 return;
         made = get_info(&g, NS_NO_FOLLOW, &r.fs, &rc, &err);
         reading_end(&g, rc, made ? &r.base : NULL, &err);
@@ -62,7 +62,7 @@ static void fill_summary(const struct ns_summary *s, Hadoop__ContentSummaryProto
         ret->erasurecodingpolicy = (char *)(uintptr_t)(s->file ? "Replicated" : ""); /* ls -e */
 }
 
-static void get_content_summary(void *context, struct rpc_call *call)
+void serve_get_content_summary(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetContentSummaryRequestProto *q = (const void *)call->request;
         Hadoop__GetContentSummaryResponseProto r = HADOOP__GET_CONTENT_SUMMARY_RESPONSE_PROTO__INIT;
@@ -72,7 +72,7 @@ static void get_content_summary(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_content_summary(g.t, &g.who.ns, &g.path, &s, &err);
         if (rc == BDFS_OK)
@@ -81,7 +81,7 @@ static void get_content_summary(void *context, struct rpc_call *call)
         reading_end(&g, rc, &r.base, &err);
 }
 
-static void get_quota_usage(void *context, struct rpc_call *call)
+void serve_get_quota_usage(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetQuotaUsageRequestProto *q = (const void *)call->request;
         Hadoop__GetQuotaUsageResponseProto r = HADOOP__GET_QUOTA_USAGE_RESPONSE_PROTO__INIT;
@@ -91,7 +91,7 @@ static void get_quota_usage(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_quota_usage(g.t, &g.who.ns, &g.path, &s, &err);
         if (rc == BDFS_OK) {
@@ -103,7 +103,7 @@ static void get_quota_usage(void *context, struct rpc_call *call)
         reading_end(&g, rc, &r.base, &err);
 }
 
-static void get_preferred_block_size(void *context, struct rpc_call *call)
+void serve_get_preferred_block_size(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetPreferredBlockSizeRequestProto *q = (const void *)call->request;
         Hadoop__GetPreferredBlockSizeResponseProto r =
@@ -112,13 +112,13 @@ static void get_preferred_block_size(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->filename))
+        if (!reading_begin(&g, nn, call, q->filename))
                 return;
         rc = ns_block_size(g.t, &g.who.ns, &g.path, &r.bsize, &err);
         reading_end(&g, rc, &r.base, &err);
 }
 
-static void get_link_target(void *context, struct rpc_call *call)
+void serve_get_link_target(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetLinkTargetRequestProto *q = (const void *)call->request;
         Hadoop__GetLinkTargetResponseProto r = HADOOP__GET_LINK_TARGET_RESPONSE_PROTO__INIT;
@@ -128,7 +128,7 @@ static void get_link_target(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_link_target(g.t, &g.who.ns, &g.path, &target, &n, &err);
         if (rc == BDFS_OK) {
@@ -142,7 +142,7 @@ static void get_link_target(void *context, struct rpc_call *call)
         reading_end(&g, rc, &r.base, &err);
 }
 
-static void check_access(void *context, struct rpc_call *call)
+void serve_check_access(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__CheckAccessRequestProto *q = (const void *)call->request;
         Hadoop__CheckAccessResponseProto r = HADOOP__CHECK_ACCESS_RESPONSE_PROTO__INIT;
@@ -150,13 +150,13 @@ static void check_access(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_check_access(g.t, &g.who.ns, &g.path, (unsigned)q->mode & 7, &err);
         reading_end(&g, rc, &r.base, &err);
 }
 
-static void is_file_closed(void *context, struct rpc_call *call)
+void serve_is_file_closed(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__IsFileClosedRequestProto *q = (const void *)call->request;
         Hadoop__IsFileClosedResponseProto r = HADOOP__IS_FILE_CLOSED_RESPONSE_PROTO__INIT;
@@ -165,7 +165,7 @@ static void is_file_closed(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool closed = false;
 
-        if (!reading_begin(&g, context, call, q->src))
+        if (!reading_begin(&g, nn, call, q->src))
                 return;
         rc = ns_is_closed(g.t, &g.who.ns, &g.path, &closed, &err);
         r.result = closed;
@@ -198,14 +198,14 @@ static Hadoop__BlockStoragePolicyProto *hot_policy(struct describe *d)
         return p;
 }
 
-static void get_storage_policies(void *context, struct rpc_call *call)
+void serve_get_storage_policies(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__GetStoragePoliciesResponseProto r =
                 HADOOP__GET_STORAGE_POLICIES_RESPONSE_PROTO__INIT;
         struct describe d = {0};
         Hadoop__BlockStoragePolicyProto *hot = hot_policy(&d);
 
-        (void)context;
+        (void)nn;
         r.policies = &hot;
         r.n_policies = 1;
         if (hot == NULL)
@@ -215,7 +215,7 @@ static void get_storage_policies(void *context, struct rpc_call *call)
         describe_fini(&d);
 }
 
-static void get_storage_policy(void *context, struct rpc_call *call)
+void serve_get_storage_policy(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetStoragePolicyRequestProto *q = (const void *)call->request;
         Hadoop__GetStoragePolicyResponseProto r = HADOOP__GET_STORAGE_POLICY_RESPONSE_PROTO__INIT;
@@ -225,7 +225,7 @@ static void get_storage_policy(void *context, struct rpc_call *call)
         enum bdfs_status rc;
         bool found;
 
-        if (!reading_begin(&g, context, call, q->path))
+        if (!reading_begin(&g, nn, call, q->path))
                 return;
         rc = ns_stat(g.t, &g.who.ns, &g.path, 0, &status, &found, &err);
         if (rc == BDFS_OK && !found)
@@ -304,7 +304,7 @@ static enum bdfs_status open_files_page(struct reading *g, bool all, uint64_t af
         return BDFS_OK;
 }
 
-static void list_open_files(void *context, struct rpc_call *call)
+void serve_list_open_files(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__ListOpenFilesRequestProto *q = (const void *)call->request;
         Hadoop__ListOpenFilesResponseProto r = HADOOP__LIST_OPEN_FILES_RESPONSE_PROTO__INIT;
@@ -313,29 +313,10 @@ static void list_open_files(void *context, struct rpc_call *call)
         struct bdfs_err err;
         enum bdfs_status rc;
 
-        if (!serve_require_superuser(context, call, "listOpenFiles") ||
-            !reading_begin(&g, context, call, all ? NULL : q->path))
+        if (!reading_begin(&g, nn, call, all ? NULL : q->path))
                 return;
         rc = open_files_page(&g, all, q->id < 0 ? 0 : (uint64_t)q->id, &r, &err);
         r.types = q->types;
         r.n_types = q->n_types;
         reading_end(&g, rc, &r.base, &err);
-}
-
-rpc_handler *serve_read_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_getFileInfo: return get_file_info;
-        case METHOD_CLIENT_getFileLinkInfo: return get_file_link_info;
-        case METHOD_CLIENT_getContentSummary: return get_content_summary;
-        case METHOD_CLIENT_getQuotaUsage: return get_quota_usage;
-        case METHOD_CLIENT_getPreferredBlockSize: return get_preferred_block_size;
-        case METHOD_CLIENT_getLinkTarget: return get_link_target;
-        case METHOD_CLIENT_checkAccess: return check_access;
-        case METHOD_CLIENT_isFileClosed: return is_file_closed;
-        case METHOD_CLIENT_getStoragePolicies: return get_storage_policies;
-        case METHOD_CLIENT_getStoragePolicy: return get_storage_policy;
-        case METHOD_CLIENT_listOpenFiles: return list_open_files;
-        default: return NULL;
-        }
 }

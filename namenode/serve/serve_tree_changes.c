@@ -2,19 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "namenode/serve/serve.h"
+#include "namenode/serve/handlers.h"
 #include "proto/hadoop_namenode.pb-c.h"
 
 #define MODE_MASK 07777 /* gohdfs sets bit 31 */
-
-/* The start of every handler: writable, and a mutation. NULL: the call is answered. */
-static struct mutation *begin(struct namenode *nn, struct rpc_call *call, const char *what,
-                              const char *path)
-{
-        if (!serve_require_writable(nn, call, what, path))
-                return NULL;
-        return mutation_new(nn, call);
-}
 
 #define SET_OP(m, which, field)                                       \
         do {                                                          \
@@ -55,10 +46,10 @@ ANSWER_EMPTY(symlink_done, Hadoop__CreateSymlinkResponseProto,
 
 /* ---- calls ---- */
 
-static void mkdirs(void *context, struct rpc_call *call)
+void serve_mkdirs(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__MkdirsRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot create directory ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__MkdirsOp *op;
 
         if (m == NULL)
@@ -77,10 +68,10 @@ static void mkdirs(void *context, struct rpc_call *call)
         mutation_submit(m, mkdirs_done);
 }
 
-static void delete_(void *context, struct rpc_call *call)
+void serve_delete(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__DeleteRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot delete ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__DeleteOp *op;
 
         if (m == NULL)
@@ -99,7 +90,7 @@ static void submit_rename(struct namenode *nn, struct rpc_call *call, const char
                           const char *dst, bool legacy, bool overwrite, bool to_trash,
                           mutation_answer *answer)
 {
-        struct mutation *m = begin(nn, call, "Cannot rename ", src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__RenameOp *op;
 
         if (m == NULL)
@@ -117,18 +108,18 @@ static void submit_rename(struct namenode *nn, struct rpc_call *call, const char
         mutation_submit(m, answer);
 }
 
-static void rename_(void *context, struct rpc_call *call)
+void serve_rename(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__RenameRequestProto *q = (const void *)call->request;
 
-        submit_rename(context, call, q->src, q->dst, true, false, false, rename_done);
+        submit_rename(nn, call, q->src, q->dst, true, false, false, rename_done);
 }
 
-static void rename2(void *context, struct rpc_call *call)
+void serve_rename2(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__Rename2RequestProto *q = (const void *)call->request;
 
-        submit_rename(context, call, q->src, q->dst, false, q->overwritedest,
+        submit_rename(nn, call, q->src, q->dst, false, q->overwritedest,
                       q->has_movetotrash && q->movetotrash, rename2_done);
 }
 
@@ -167,10 +158,10 @@ static bool concat_sources(struct mutation *m, const Hadoop__ConcatRequestProto 
         return true;
 }
 
-static void concat(void *context, struct rpc_call *call)
+void serve_concat(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__ConcatRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot concat ", q->trg);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__ConcatOp *op;
 
         if (m == NULL)
@@ -184,10 +175,10 @@ static void concat(void *context, struct rpc_call *call)
         mutation_submit(m, concat_done);
 }
 
-static void truncate_(void *context, struct rpc_call *call)
+void serve_truncate(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__TruncateRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot truncate for ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__TruncateOp *op;
 
         if (m == NULL)
@@ -199,15 +190,15 @@ static void truncate_(void *context, struct rpc_call *call)
         op->length = q->newlength;
         op->holder = q->clientname;
         op->has_opened = op->opened = q->bdfsopened;
-        op->has_take_over = op->take_over = serve_take_over(context, call, q->src);
+        op->has_take_over = op->take_over = serve_take_over(nn, call, q->src);
         SET_OP(m, TRUNCATE, truncate);
         mutation_submit(m, truncate_done);
 }
 
-static void set_permission(void *context, struct rpc_call *call)
+void serve_set_permission(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__SetPermissionRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot set permission for ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__SetPermissionOp *op;
 
         if (m == NULL)
@@ -226,10 +217,10 @@ static char *or_empty(char *text)
         return text == NULL ? (char *)(uintptr_t)"" : text;
 }
 
-static void set_owner(void *context, struct rpc_call *call)
+void serve_set_owner(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__SetOwnerRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot set owner for ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__SetOwnerOp *op;
 
         if (m == NULL)
@@ -245,10 +236,10 @@ static void set_owner(void *context, struct rpc_call *call)
         mutation_submit(m, owner_done);
 }
 
-static void set_times(void *context, struct rpc_call *call)
+void serve_set_times(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__SetTimesRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot set times ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__SetTimesOp *op;
 
         if (m == NULL)
@@ -279,10 +270,10 @@ static void replication_done(struct mutation *m, struct rpc_call *call,
         rpc_call_reply(call, &r.base);
 }
 
-static void set_replication(void *context, struct rpc_call *call)
+void serve_set_replication(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__SetReplicationRequestProto *q = (const void *)call->request;
-        struct mutation *m = begin(context, call, "Cannot set replication for ", q->src);
+        struct mutation *m = mutation_new(nn, call);
         Bdfs__SetReplicationOp *op;
 
         if (m == NULL)
@@ -297,7 +288,7 @@ static void set_replication(void *context, struct rpc_call *call)
 }
 
 /* Hadoop's own namenode has symlinks switched off; our clients need them (the mount). */
-static void create_symlink(void *context, struct rpc_call *call)
+void serve_create_symlink(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__CreateSymlinkRequestProto *q = (const void *)call->request;
         struct mutation *m;
@@ -310,7 +301,9 @@ static void create_symlink(void *context, struct rpc_call *call)
                 rpc_call_fail(call, &err);
                 return;
         }
-        m = begin(context, call, "Cannot create symlink ", q->link);
+        if (!serve_require_writable(nn, call, "Cannot create symlink ", q->link))
+                return;
+        m = mutation_new(nn, call);
         if (m == NULL)
                 return;
         op = &m->op.symlink;
@@ -322,22 +315,4 @@ static void create_symlink(void *context, struct rpc_call *call)
         op->create_parent = q->createparent;
         SET_OP(m, SYMLINK, symlink);
         mutation_submit(m, symlink_done);
-}
-
-rpc_handler *serve_tree_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_mkdirs: return mkdirs;
-        case METHOD_CLIENT_delete: return delete_;
-        case METHOD_CLIENT_rename: return rename_;
-        case METHOD_CLIENT_rename2: return rename2;
-        case METHOD_CLIENT_concat: return concat;
-        case METHOD_CLIENT_truncate: return truncate_;
-        case METHOD_CLIENT_setPermission: return set_permission;
-        case METHOD_CLIENT_setOwner: return set_owner;
-        case METHOD_CLIENT_setTimes: return set_times;
-        case METHOD_CLIENT_setReplication: return set_replication;
-        case METHOD_CLIENT_createSymlink: return create_symlink;
-        default: return NULL;
-        }
 }

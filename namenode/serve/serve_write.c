@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "namenode/serve/handlers.h"
 #include "namenode/serve/serve_write.h"
 
 #define SPACE_POLL_MS 200
@@ -193,9 +194,8 @@ static bool place(struct namenode *nn, struct rpc_call *call, const char *src,
         return false;
 }
 
-static void add_block(void *context, struct rpc_call *call)
+void serve_add_block(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__AddBlockRequestProto *q = (const void *)call->request;
         struct ns_writer w;
         struct bdfs_err err;
@@ -204,8 +204,7 @@ static void add_block(void *context, struct rpc_call *call)
         uint32_t nodes[PIPELINE_NODES_MAX];
         size_t n;
 
-        if (!serve_require_writable(nn, call, "Cannot add block to ", q->src) ||
-            !serve_own_pool(nn, call, q->previous) ||
+        if (!serve_own_pool(nn, call, q->previous) ||
             !check_writer(nn, call, q->src, q->fileid, q->clientname, &w))
                 return;
         if (q->previous != NULL && w.has_last && w.last.id == q->previous->blockid &&
@@ -245,9 +244,8 @@ static void abandon_done(struct mutation *m, struct rpc_call *call, const Bdfs__
         rpc_call_reply(call, &r.base);
 }
 
-static void abandon_block(void *context, struct rpc_call *call)
+void serve_abandon_block(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__AbandonBlockRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__AbandonBlockOp *op;
@@ -295,9 +293,8 @@ static void additional_done(struct mutation *m, struct rpc_call *call,
         describe_fini(&d);
 }
 
-static void get_additional_datanode(void *context, struct rpc_call *call)
+void serve_get_additional_datanode(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__GetAdditionalDatanodeRequestProto *q = (const void *)call->request;
         uint32_t have[PIPELINE_NODES_MAX], exclude[2 * 64];
         struct place_request want = {.wanted = q->numadditionalnodes, .have = have,
@@ -308,9 +305,7 @@ static void get_additional_datanode(void *context, struct rpc_call *call)
         Bdfs__OfferOp *op;
         size_t n = 0;
 
-        if (!serve_require_writable(nn, call, "Cannot get additional datanode for block ",
-                                    q->src) ||
-            !check_writer(nn, call, q->src, q->fileid, q->clientname, &w))
+        if (!check_writer(nn, call, q->src, q->fileid, q->clientname, &w))
                 return;
         if (want.wanted > PIPELINE_NODES_MAX)
                 want.wanted = PIPELINE_NODES_MAX;
@@ -352,9 +347,8 @@ static void new_stamp_done(struct mutation *m, struct rpc_call *call,
         describe_fini(&d);
 }
 
-static void update_block_for_pipeline(void *context, struct rpc_call *call)
+void serve_update_block_for_pipeline(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__UpdateBlockForPipelineRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__NewStampOp *op;
@@ -395,15 +389,13 @@ static void pipeline_done(struct mutation *m, struct rpc_call *call, const Bdfs_
         rpc_call_reply(call, &r.base);
 }
 
-static void update_pipeline(void *context, struct rpc_call *call)
+void serve_update_pipeline(struct namenode *nn, struct rpc_call *call)
 {
-        struct namenode *nn = context;
         const Hadoop__UpdatePipelineRequestProto *q = (const void *)call->request;
         struct mutation *m;
         Bdfs__UpdatePipelineOp *op;
 
-        if (!serve_require_writable(nn, call, "Cannot update pipeline", "") ||
-            !serve_own_pool(nn, call, q->newblock))
+        if (!serve_own_pool(nn, call, q->newblock))
                 return;
         m = mutation_new(nn, call);
         if (m == NULL)
@@ -418,16 +410,4 @@ static void update_pipeline(void *context, struct rpc_call *call)
                                    q->n_newnodes, m->nodes, PIPELINE_NODES_MAX);
         SERVE_SET_OP(m, UPDATE_PIPELINE, update_pipeline);
         mutation_submit(m, pipeline_done);
-}
-
-rpc_handler *serve_write_handler(enum method_id id)
-{
-        switch ((int)id) {
-        case METHOD_CLIENT_addBlock: return add_block;
-        case METHOD_CLIENT_abandonBlock: return abandon_block;
-        case METHOD_CLIENT_getAdditionalDatanode: return get_additional_datanode;
-        case METHOD_CLIENT_updateBlockForPipeline: return update_block_for_pipeline;
-        case METHOD_CLIENT_updatePipeline: return update_pipeline;
-        default: return NULL;
-        }
 }
