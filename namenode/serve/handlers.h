@@ -63,10 +63,13 @@ serve_handler serve_get_additional_datanode;
 serve_handler serve_update_block_for_pipeline;
 serve_handler serve_update_pipeline;
 
-/* ---- serve_complete.c: files closed, leases ---- */
+/* ---- serve_complete.c: what was written is there to stay ---- */
 
 serve_handler serve_complete;
 serve_handler serve_fsync;
+
+/* ---- serve_lease.c: who may go on writing ---- */
+
 serve_handler serve_renew_lease;
 serve_handler serve_recover_lease;
 

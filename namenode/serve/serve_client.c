@@ -63,9 +63,11 @@ static const struct serve_call client_calls[] = {
         [METHOD_CLIENT_updatePipeline] =
                 {serve_update_pipeline, SERVE_CHANGES, "Cannot update pipeline"},
 
-        /* serve_complete.c: files closed, leases */
+        /* serve_complete.c: what was written is there to stay */
         [METHOD_CLIENT_complete] = {serve_complete, SERVE_CHANGES, "Cannot complete file ", "src"},
         [METHOD_CLIENT_fsync] = {serve_fsync, SERVE_CHANGES, "Cannot fsync file ", "src"},
+
+        /* serve_lease.c: who may go on writing */
         [METHOD_CLIENT_renewLease] =
                 {serve_renew_lease, SERVE_CHANGES, "Cannot renew lease for ", "clientName"},
         [METHOD_CLIENT_recoverLease] =

@@ -1,7 +1,5 @@
-/* ClientProtocol: complete, fsync, leases. */
-#include <stdio.h>
+/* ClientProtocol: complete and fsync. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "namenode/serve/handlers.h"
 #include "namenode/serve/serve_write.h"
@@ -161,50 +159,4 @@ void serve_fsync(struct namenode *nn, struct rpc_call *call)
         op->last_length = q->lastblocklength;
         SERVE_SET_OP(m, FSYNC, fsync);
         mutation_submit(m, fsync_done);
-}
-
-/* ---- leases ---- */
-
-void serve_renew_lease(struct namenode *nn, struct rpc_call *call)
-{
-        const Hadoop__RenewLeaseRequestProto *q = (const void *)call->request;
-        Hadoop__RenewLeaseResponseProto r = HADOOP__RENEW_LEASE_RESPONSE_PROTO__INIT;
-
-        /* a name that nothing is open under is not kept */
-        if (!lease_clock_renew(nn->leases, q->clientname, os_mono_ms()) &&
-            serve_open_files_of(nn, q->clientname) > 0 &&
-            !serve_opens(nn, call, q->clientname))
-                return;
-        rpc_call_reply(call, &r.base);
-}
-
-static void recover_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
-{
-        Hadoop__RecoverLeaseResponseProto r = HADOOP__RECOVER_LEASE_RESPONSE_PROTO__INIT;
-
-        (void)m;
-        r.result = result->value; /* the lease monitor goes on when it is false */
-        rpc_call_reply(call, &r.base);
-}
-
-void serve_recover_lease(struct namenode *nn, struct rpc_call *call)
-{
-        const Hadoop__RecoverLeaseRequestProto *q = (const void *)call->request;
-        struct mutation *m;
-        Bdfs__RecoverLeaseOp *op;
-
-        if (!serve_opens(nn, call, q->clientname))
-                return;
-        m = mutation_new(nn, call);
-        if (m == NULL)
-                return;
-        op = &m->op.recover_lease;
-        bdfs__recover_lease_op__init(op);
-        if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
-                return;
-        op->holder = q->clientname;
-        op->has_hadoop_lease = 1;
-        op->hadoop_lease = call->listener == RPC_HADOOP;
-        SERVE_SET_OP(m, RECOVER_LEASE, recover_lease);
-        mutation_submit(m, recover_done);
 }

@@ -1,85 +1,9 @@
-/* ClientProtocol: create and append, and the lease that they may take over. */
-#include <stdio.h>
-#include <stdlib.h>
+/* ClientProtocol: create and append. */
 #include <string.h>
 
 #include "namenode/serve/file_status.h"
 #include "namenode/serve/handlers.h"
 #include "namenode/serve/serve_write.h"
-
-/* ---- taking over a lease ---- */
-
-bool serve_take_over(struct namenode *nn, struct rpc_call *call, const char *text)
-{
-        struct ns_status status;
-        struct ns_writer *w = malloc(sizeof(*w));
-        struct buf room;
-        struct path path;
-        struct store_txn *t = NULL;
-        struct bdfs_err err;
-        bool expired = false, found = false;
-
-        buf_init(&room, 0);
-        if (w != NULL && path_check(text, strlen(text), PATH_READ, false, &room, &path, NULL,
-                                    &err) == BDFS_OK &&
-            store_begin_read(nn->store, &t, &err) == BDFS_OK) {
-                struct serve_caller who;
-
-                serve_caller(nn, call, &who);
-                if (ns_stat(t, &who.ns, &path, 0, &status, &found, &err) == BDFS_OK && found &&
-                    status.open &&
-                    ns_check_access(t, &who.ns, &path, PERM_WRITE, &err) == BDFS_OK &&
-                    ns_writer_of(t, status.inode, w, &err) == BDFS_OK)
-                        expired = lease_clock_soft_expired(nn->leases, w->holder, w->hadoop_lease,
-                                                           os_mono_ms());
-        }
-        store_abort(t);
-        if (expired && !w->recovering) {
-                Bdfs__JournalRecord record = BDFS__JOURNAL_RECORD__INIT;
-                Bdfs__StartRecoveryOp op = BDFS__START_RECOVERY_OP__INIT;
-
-                op.inode = status.inode;
-                record.op_case = BDFS__JOURNAL_RECORD__OP_START_RECOVERY;
-                record.start_recovery = &op;
-                expired = commit_wait(nn->commit, &record, NULL, &err) == BDFS_OK;
-        }
-        buf_fini(&room);
-        free(w);
-        return expired;
-}
-
-/* ---- holders ---- */
-
-uint64_t serve_open_files_of(struct namenode *nn, const char *holder)
-{
-        struct holder row = {.files = 0};
-        struct store_txn *t;
-        enum bdfs_status rc;
-
-        if (strlen(holder) > HOLDER_BYTES_MAX)
-                return 0;
-        if (store_begin_read(nn->store, &t, NULL) != BDFS_OK)
-                return LEASE_FILES_UNKNOWN;
-        rc = table_get_holder(t, holder, strlen(holder), &row, NULL);
-        store_abort(t);
-        if (rc == BDFS_NOT_FOUND)
-                return 0;
-        return rc == BDFS_OK ? row.files : LEASE_FILES_UNKNOWN;
-}
-
-bool serve_opens(struct namenode *nn, struct rpc_call *call, const char *holder)
-{
-        struct bdfs_err err;
-
-        if (strlen(holder) > HOLDER_BYTES_MAX)
-                (void)bdfs_fail(&err, BDFS_INVALID, "the client's name has %zu bytes, at most %d "
-                                "are possible", strlen(holder), HOLDER_BYTES_MAX);
-        else if (lease_clock_open(nn->leases, holder, call->caller->user,
-                                  serve_is_superuser(nn, call), os_mono_ms(), &err) == BDFS_OK)
-                return true;
-        rpc_call_fail(call, &err);
-        return false;
-}
 
 /* ---- create, append ---- */
 

@@ -1,6 +1,6 @@
 /*
  * serve_write.h - what the calls of files being written share: serve_open.c (create, append),
- * serve_write.c (blocks and pipelines), serve_complete.c (complete, fsync, leases).
+ * serve_write.c (blocks and pipelines), serve_complete.c (complete, fsync), serve_lease.c.
  */
 #pragma once
 
