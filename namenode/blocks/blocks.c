@@ -120,7 +120,7 @@ uint64_t blocks_epoch(const struct blocks *b)
         return b->epoch;
 }
 
-/* Only our own tables give CORRUPT here (blocks_look.c turns the namespace's into FAILED). */
+/* Only our own tables give CORRUPT here (blocks_judge.c turns the namespace's into FAILED). */
 enum bdfs_status blocks_failed(struct blocks *b, enum bdfs_status rc)
 {
         if (rc == BDFS_CORRUPT) {

@@ -94,7 +94,7 @@ struct blocks {
         uint64_t planned_after[REPAIR_COPY_CLASSES];
 };
 
-/* ---- blocks_look.c: one block, looked at ----------------------------------------------------- */
+/* ---- blocks_judge.c: one block, looked at ---------------------------------------------------- */
 
 struct blocks_look {
         uint64_t id;
