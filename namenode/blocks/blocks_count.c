@@ -70,17 +70,17 @@ static enum bdfs_status by_counters(struct blocks *b, struct safe_mode_facts *re
 static enum bdfs_status count_blocks(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
                                      const uint64_t *blocks, size_t n, struct bdfs_err *err)
 {
-        struct blocks_look l;
-        enum bdfs_status rc = blocks_look_init(&l, err);
+        struct block_case j;
+        enum bdfs_status rc = block_case_init(&j, err);
 
         for (size_t i = 0; rc == BDFS_OK && i < n; i++) {
-                rc = blocks_look(b, t, ns, blocks[i], &l, err);
-                if (rc != BDFS_OK || l.block.kind != REPAIR_COMPLETE)
+                rc = blocks_judge(b, t, ns, blocks[i], &j, err);
+                if (rc != BDFS_OK || j.block.kind != REPAIR_COMPLETE)
                         continue;
                 b->count.complete++;
-                b->count.reported += l.verdict.there > 0 ? 1 : 0;
+                b->count.reported += j.verdict.there > 0 ? 1 : 0;
         }
-        blocks_look_fini(&l);
+        block_case_fini(&j);
         return rc;
 }
 

@@ -57,16 +57,16 @@ static enum bdfs_status find_due(struct replicas_txn *t, struct deletions *d, st
 
 /* What was decided a while ago may be wrong by now: a holder died, or lost its copy. So each time
  * before a node is told, be it again, the block is looked at as it is now (B6). */
-static bool may_go(const struct blocks_look *l, uint32_t node)
+static bool may_go(const struct block_case *j, uint32_t node)
 {
-        for (size_t i = 0; i < l->rows_n; i++)
-                if (l->copies[i].node == node)
-                        return repair_may_go(&l->block, l->copies, l->copies_n, &l->world, i);
+        for (size_t i = 0; i < j->rows_n; i++)
+                if (j->copies[i].node == node)
+                        return repair_may_go(&j->block, j->copies, j->copies_n, &j->world, i);
         return false;
 }
 
 static enum bdfs_status tell(struct deletions *d, struct replicas_txn *t, struct store_txn *ns,
-                             uint64_t block, struct blocks_look *l, struct bdfs_err *err)
+                             uint64_t block, struct block_case *j, struct bdfs_err *err)
 {
         struct replica row;
         enum bdfs_status rc = replica_get(t, block, d->node, &row, err);
@@ -74,8 +74,8 @@ static enum bdfs_status tell(struct deletions *d, struct replicas_txn *t, struct
         if (rc == BDFS_NOT_FOUND || (rc == BDFS_OK && !row.doomed))
                 return BDFS_OK; /* it went meanwhile, or stays */
         if (rc == BDFS_OK)
-                rc = blocks_look(d->b, t, ns, block, l, err);
-        if (rc == BDFS_OK && !may_go(l, d->node))
+                rc = blocks_judge(d->b, t, ns, block, j, err);
+        if (rc == BDFS_OK && !may_go(j, d->node))
                 return blocks_spare(d->b, t, &row, err);
         if (rc == BDFS_OK)
                 rc = replica_told(t, &row, d->log, err);
@@ -84,7 +84,7 @@ static enum bdfs_status tell(struct deletions *d, struct replicas_txn *t, struct
         d->ret[d->ret_n] = (Bdfs__DeleteCommand)BDFS__DELETE_COMMAND__INIT;
         d->ret[d->ret_n].block = block;
         d->ret[d->ret_n].has_freed = 1;
-        d->ret[d->ret_n].freed = l->block.kind == REPAIR_FREED;
+        d->ret[d->ret_n].freed = j->block.kind == REPAIR_FREED;
         d->ret[d->ret_n++].stamp = row.stamp;
         return doomed_set_sent(t, d->node, block, d->now_ms, err);
 }
@@ -93,17 +93,17 @@ static enum bdfs_status tell_work(struct replicas_txn *t, void *arg, struct bdfs
 {
         struct deletions *d = arg;
         struct store_txn *ns = NULL;
-        struct blocks_look l;
-        enum bdfs_status rc = blocks_look_init(&l, err);
+        struct block_case j;
+        enum bdfs_status rc = block_case_init(&j, err);
 
         if (rc != BDFS_OK)
                 return rc;
         d->ret_n = 0;
         rc = blocks_begin_namespace(d->b, &ns, err);
         for (size_t i = 0; rc == BDFS_OK && i < d->found_n; i++)
-                rc = tell(d, t, ns, d->found[i], &l, err);
+                rc = tell(d, t, ns, d->found[i], &j, err);
         store_abort(ns);
-        blocks_look_fini(&l);
+        block_case_fini(&j);
         return rc;
 }
 

@@ -94,9 +94,9 @@ struct blocks {
         uint64_t planned_after[REPAIR_COPY_CLASSES];
 };
 
-/* ---- blocks_judge.c: one block, looked at ---------------------------------------------------- */
+/* ---- blocks_judge.c: one block, judged ------------------------------------------------------ */
 
-struct blocks_look {
+struct block_case { /* what is known of a block, and what is to be done about it */
         uint64_t id;
         struct repair_block block;
         struct replica *rows;
@@ -106,21 +106,21 @@ struct blocks_look {
         struct repair_world world;
         struct repair_verdict verdict;
 };
-enum bdfs_status blocks_look_init(struct blocks_look *l, struct bdfs_err *err) BDFS_MUST_CHECK;
-void blocks_look_fini(struct blocks_look *l);
+enum bdfs_status block_case_init(struct block_case *j, struct bdfs_err *err) BDFS_MUST_CHECK;
+void block_case_fini(struct block_case *j);
 /* Reads both environments and judges. */
-enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
-                             uint64_t block, struct blocks_look *l, struct bdfs_err *err)
+enum bdfs_status blocks_judge(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
+                              uint64_t block, struct block_case *j, struct bdfs_err *err)
         BDFS_MUST_CHECK;
 /* Carry the verdict out: classes and deletions. Nothing in safe mode. */
-enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct blocks_look *l,
+enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct block_case *j,
                             int64_t since_ms, struct bdfs_err *err) BDFS_MUST_CHECK;
 /* A doomed replica stays after all. */
 enum bdfs_status blocks_spare(struct blocks *b, struct replicas_txn *t, const struct replica *row,
                               struct bdfs_err *err) BDFS_MUST_CHECK;
-/* Both for each of these blocks, in one transaction. */
-enum bdfs_status blocks_look_at(struct blocks *b, const struct blocks_check *checks, size_t n,
-                                struct bdfs_err *err) BDFS_MUST_CHECK;
+/* Judge each of these blocks and act on it, in one transaction. */
+enum bdfs_status blocks_judge_all(struct blocks *b, const struct blocks_check *checks, size_t n,
+                                  struct bdfs_err *err) BDFS_MUST_CHECK;
 /* Blocks of the namespace with a number > @after, ascending. */
 enum bdfs_status blocks_of_namespace(struct store_txn *ns, uint64_t after, uint64_t *ret,
                                      size_t room, size_t *ret_n, struct bdfs_err *err)

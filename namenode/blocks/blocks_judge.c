@@ -1,3 +1,7 @@
+/*
+ * One block: what the namespace and the datanodes say of it, what is to be done about it (repair.h
+ * decides), and doing it.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +12,21 @@
 #define COPIES_MAX (REPLICAS_OF_BLOCK_MAX + 64) /* with arriving ones */
 #define FINALIZED BDFS__REPLICA_STATE__REPLICA_FINALIZED
 
-enum bdfs_status blocks_look_init(struct blocks_look *l, struct bdfs_err *err)
+enum bdfs_status block_case_init(struct block_case *j, struct bdfs_err *err)
 {
-        *l = (struct blocks_look){.rows = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*l->rows)),
-                                  .copies = malloc(COPIES_MAX * sizeof(*l->copies))};
-        if (l->rows != NULL && l->copies != NULL)
+        *j = (struct block_case){.rows = malloc(REPLICAS_OF_BLOCK_MAX * sizeof(*j->rows)),
+                                 .copies = malloc(COPIES_MAX * sizeof(*j->copies))};
+        if (j->rows != NULL && j->copies != NULL)
                 return BDFS_OK;
-        blocks_look_fini(l);
+        block_case_fini(j);
         return bdfs_fail(err, BDFS_NO_MEMORY, "no memory to look at a block");
 }
 
-void blocks_look_fini(struct blocks_look *l)
+void block_case_fini(struct block_case *j)
 {
-        free(l->rows);
-        free(l->copies);
-        *l = (struct blocks_look){.id = 0};
+        free(j->rows);
+        free(j->copies);
+        *j = (struct block_case){.id = 0};
 }
 
 /* A failure of the namespace's tables is not one of ours: it must not wipe ours. */
@@ -111,28 +115,28 @@ static struct repair_copy copy_of(const struct blocks *b, const struct replica *
         return c;
 }
 
-static void add_arriving(const struct blocks *b, struct blocks_look *l, int64_t now_ms)
+static void add_arriving(const struct blocks *b, struct block_case *j, int64_t now_ms)
 {
-        for (const struct pending_copy *p = pending_of(&b->pending, l->id, NULL); p != NULL;
-             p = pending_of(&b->pending, l->id, p)) {
+        for (const struct pending_copy *p = pending_of(&b->pending, j->id, NULL); p != NULL;
+             p = pending_of(&b->pending, j->id, p)) {
                 const struct node *n = nodes_get(&b->nodes, p->target);
                 size_t i = 0;
 
                 if (p->failed || n == NULL)
                         continue;
-                while (i < l->copies_n && l->copies[i].node != p->target)
+                while (i < j->copies_n && j->copies[i].node != p->target)
                         i++;
-                if (i == l->copies_n && l->copies_n < COPIES_MAX) {
-                        l->copies[l->copies_n] = (struct repair_copy){.node = p->target};
-                        fill_node(b, &l->copies[l->copies_n++], l->id, n, now_ms);
+                if (i == j->copies_n && j->copies_n < COPIES_MAX) {
+                        j->copies[j->copies_n] = (struct repair_copy){.node = p->target};
+                        fill_node(b, &j->copies[j->copies_n++], j->id, n, now_ms);
                 }
-                if (i < l->copies_n && !repair_whole(&l->block, &l->copies[i]))
-                        l->copies[i].arriving = true;
+                if (i < j->copies_n && !repair_whole(&j->block, &j->copies[i]))
+                        j->copies[i].arriving = true;
         }
 }
 
 /* Alive nodes with room that have nothing of the block. */
-static uint32_t other_nodes(const struct blocks *b, const struct blocks_look *l)
+static uint32_t other_nodes(const struct blocks *b, const struct block_case *j)
 {
         uint32_t others = 0;
 
@@ -140,51 +144,51 @@ static uint32_t other_nodes(const struct blocks *b, const struct blocks_look *l)
              n = nodes_next(&b->nodes, n->info.number)) {
                 size_t i = 0;
 
-                if (n->state != NODE_ALIVE || node_room(n) < l->block.length)
+                if (n->state != NODE_ALIVE || node_room(n) < j->block.length)
                         continue;
-                while (i < l->copies_n && l->copies[i].node != n->info.number)
+                while (i < j->copies_n && j->copies[i].node != n->info.number)
                         i++;
-                others += i == l->copies_n ? 1 : 0;
+                others += i == j->copies_n ? 1 : 0;
         }
         return others;
 }
 
 /* Nobody asks where else a copy could be: there are as many as wanted, or it is no file's block. */
-static bool as_wanted(const struct blocks_look *l)
+static bool as_wanted(const struct block_case *j)
 {
-        if (l->block.kind == REPAIR_FREED || l->block.kind == REPAIR_UNKNOWN ||
-            l->block.kind == REPAIR_RETIRED)
+        if (j->block.kind == REPAIR_FREED || j->block.kind == REPAIR_UNKNOWN ||
+            j->block.kind == REPAIR_RETIRED)
                 return true;
-        for (size_t i = 0; i < l->copies_n; i++)
-                if (!repair_whole(&l->block, &l->copies[i]) || !l->copies[i].counted)
+        for (size_t i = 0; i < j->copies_n; i++)
+                if (!repair_whole(&j->block, &j->copies[i]) || !j->copies[i].counted)
                         return false;
-        return l->copies_n >= l->block.wanted;
+        return j->copies_n >= j->block.wanted;
 }
 
-enum bdfs_status blocks_look(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
-                             uint64_t block, struct blocks_look *l, struct bdfs_err *err)
+enum bdfs_status blocks_judge(struct blocks *b, struct replicas_txn *t, struct store_txn *ns,
+                              uint64_t block, struct block_case *j, struct bdfs_err *err)
 {
         int64_t now_ms = b->clock_ms();
         enum bdfs_status rc;
 
-        l->id = block;
-        rc = replicas_of(t, block, 0, l->rows, REPLICAS_OF_BLOCK_MAX, &l->rows_n, err);
+        j->id = block;
+        rc = replicas_of(t, block, 0, j->rows, REPLICAS_OF_BLOCK_MAX, &j->rows_n, err);
         if (rc == BDFS_OK)
-                rc = foreign(read_block(ns, block, &l->block, err), err);
+                rc = foreign(read_block(ns, block, &j->block, err), err);
         if (rc != BDFS_OK)
                 return rc;
         os_mutex_lock(&b->lock);
-        l->copies_n = l->rows_n;
-        for (size_t i = 0; i < l->rows_n; i++)
-                l->copies[i] = copy_of(b, &l->rows[i], now_ms);
-        add_arriving(b, l, now_ms);
-        l->world = (struct repair_world){
+        j->copies_n = j->rows_n;
+        for (size_t i = 0; i < j->rows_n; i++)
+                j->copies[i] = copy_of(b, &j->rows[i], now_ms);
+        add_arriving(b, j, now_ms);
+        j->world = (struct repair_world){
                 .nodes = b->nodes.alive,
                 .racks = b->nodes.racks,
-                .others = as_wanted(l) ? 0 : other_nodes(b, l), /* a loop over all nodes */
+                .others = as_wanted(j) ? 0 : other_nodes(b, j), /* a loop over all nodes */
                 .quiet = safe_mode_on(&b->safe)};
         os_mutex_unlock(&b->lock);
-        repair_judge(&l->block, l->copies, l->copies_n, &l->world, &l->verdict);
+        repair_judge(&j->block, j->copies, j->copies_n, &j->world, &j->verdict);
         return BDFS_OK;
 }
 
@@ -201,19 +205,19 @@ enum bdfs_status blocks_spare(struct blocks *b, struct replicas_txn *t, const st
 }
 
 static enum bdfs_status act_on(struct blocks *b, struct replicas_txn *t,
-                               const struct blocks_look *l, size_t i, struct bdfs_err *err)
+                               const struct block_case *j, size_t i, struct bdfs_err *err)
 {
-        if (l->copies[i].spare)
-                return blocks_spare(b, t, &l->rows[i], err);
-        if (!l->copies[i].doom)
+        if (j->copies[i].spare)
+                return blocks_spare(b, t, &j->rows[i], err);
+        if (!j->copies[i].doom)
                 return BDFS_OK;
         log_debug("replica is to go block=%" PRIu64 " node=%" PRIu32 " stamp=%" PRIu64
-                  " valid=%" PRIu32 " wanted=%" PRIu32, l->id, l->rows[i].node,
-                  l->rows[i].stamp, l->verdict.valid, l->block.wanted);
-        return replica_doom(t, &l->rows[i], err);
+                  " valid=%" PRIu32 " wanted=%" PRIu32, j->id, j->rows[i].node,
+                  j->rows[i].stamp, j->verdict.valid, j->block.wanted);
+        return replica_doom(t, &j->rows[i], err);
 }
 
-enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct blocks_look *l,
+enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const struct block_case *j,
                             int64_t since_ms, struct bdfs_err *err)
 {
         enum bdfs_status rc;
@@ -224,44 +228,44 @@ enum bdfs_status blocks_act(struct blocks *b, struct replicas_txn *t, const stru
         os_mutex_unlock(&b->lock);
         if (quiet)
                 return BDFS_OK;
-        rc = class_set(t, l->id, l->verdict.classes, since_ms, err);
-        for (size_t i = 0; rc == BDFS_OK && i < l->rows_n; i++)
-                rc = act_on(b, t, l, i, err);
+        rc = class_set(t, j->id, j->verdict.classes, since_ms, err);
+        for (size_t i = 0; rc == BDFS_OK && i < j->rows_n; i++)
+                rc = act_on(b, t, j, i, err);
         return rc;
 }
 
-struct look_at {
+struct judge_all {
         struct blocks *b;
         const struct blocks_check *checks;
         size_t n;
         int64_t now_ms;
 };
 
-static enum bdfs_status look_at_work(struct replicas_txn *t, void *arg, struct bdfs_err *err)
+static enum bdfs_status judge_all_work(struct replicas_txn *t, void *arg, struct bdfs_err *err)
 {
-        struct look_at *w = arg;
+        struct judge_all *w = arg;
         struct store_txn *ns = NULL;
-        struct blocks_look l;
-        enum bdfs_status rc = blocks_look_init(&l, err);
+        struct block_case j;
+        enum bdfs_status rc = block_case_init(&j, err);
 
         if (rc != BDFS_OK)
                 return rc;
         rc = blocks_begin_namespace(w->b, &ns, err);
         for (size_t i = 0; rc == BDFS_OK && i < w->n; i++) {
-                rc = blocks_look(w->b, t, ns, w->checks[i].block, &l, err);
+                rc = blocks_judge(w->b, t, ns, w->checks[i].block, &j, err);
                 if (rc == BDFS_OK)
-                        rc = blocks_act(w->b, t, &l, w->checks[i].urgent ? 0 : w->now_ms, err);
+                        rc = blocks_act(w->b, t, &j, w->checks[i].urgent ? 0 : w->now_ms, err);
         }
         store_abort(ns);
-        blocks_look_fini(&l);
+        block_case_fini(&j);
         return rc;
 }
 
-enum bdfs_status blocks_look_at(struct blocks *b, const struct blocks_check *checks, size_t n,
-                                struct bdfs_err *err)
+enum bdfs_status blocks_judge_all(struct blocks *b, const struct blocks_check *checks, size_t n,
+                                  struct bdfs_err *err)
 {
-        struct look_at arg = {.b = b, .checks = checks, .n = n, .now_ms = b->clock_ms()};
-        struct blocks_env_work work = {.work = look_at_work, .arg = &arg};
+        struct judge_all arg = {.b = b, .checks = checks, .n = n, .now_ms = b->clock_ms()};
+        struct blocks_env_work work = {.work = judge_all_work, .arg = &arg};
 
         return n == 0 ? BDFS_OK : blocks_failed(b, blocks_env_write(b->env, &work, err));
 }

@@ -17,7 +17,7 @@ struct plan {
         struct blocks *b;
         struct replicas_txn t;
         struct store_txn *ns;
-        struct blocks_look look;
+        struct block_case judged;
         int64_t now_ms;
         struct blocks_check again[SCAN_MAX]; /* no longer in the class that lists them */
         size_t again_n;
@@ -34,11 +34,11 @@ static bool failed_lately(const struct blocks *b, uint64_t block, uint32_t targe
         return false;
 }
 
-static const struct repair_copy *copy_on(const struct blocks_look *l, uint32_t node)
+static const struct repair_copy *copy_on(const struct block_case *j, uint32_t node)
 {
-        for (size_t i = 0; i < l->copies_n; i++)
-                if (l->copies[i].node == node)
-                        return &l->copies[i];
+        for (size_t i = 0; i < j->copies_n; i++)
+                if (j->copies[i].node == node)
+                        return &j->copies[i];
         return NULL;
 }
 
@@ -46,7 +46,7 @@ static const struct repair_copy *copy_on(const struct blocks_look *l, uint32_t n
 static size_t takers(const struct plan *p, bool also_failed, struct placement_node *ret)
 {
         const struct blocks *b = p->b;
-        uint64_t length = p->look.block.length;
+        uint64_t length = p->judged.block.length;
         size_t n = 0;
 
         for (const struct node *i = nodes_next(&b->nodes, 0); i != NULL;
@@ -59,24 +59,24 @@ static size_t takers(const struct plan *p, bool also_failed, struct placement_no
                         .rack = i->rack,
                         .room = node_room(i),
                         .stale = node_is_stale(i, p->now_ms),
-                        .excluded = copy_on(&p->look, i->info.number) != NULL || !i->counted ||
+                        .excluded = copy_on(&p->judged, i->info.number) != NULL || !i->counted ||
                                     !repair_has_slot(i->takes, i->take_bytes, REPAIR_TAKES,
                                                      length) ||
                                     (!also_failed &&
-                                     failed_lately(b, p->look.id, i->info.number))};
+                                     failed_lately(b, p->judged.id, i->info.number))};
         }
         return n;
 }
 
 /* Holders whose copies count, for racks. */
-static size_t holders(const struct blocks_look *l, uint32_t *ret)
+static size_t holders(const struct block_case *j, uint32_t *ret)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < l->copies_n; i++) {
-                const struct repair_copy *c = &l->copies[i];
+        for (size_t i = 0; i < j->copies_n; i++) {
+                const struct repair_copy *c = &j->copies[i];
 
-                if (c->arriving || (repair_whole(&l->block, c) && (c->counted || c->expected)))
+                if (c->arriving || (repair_whole(&j->block, c) && (c->counted || c->expected)))
                         ret[n++] = c->node;
         }
         return n;
@@ -98,9 +98,9 @@ static bool in_new_rack(const struct plan *p, const uint32_t *have, size_t have_
 static size_t choose(struct plan *p, struct placement_node *nodes, const uint32_t *have,
                      size_t have_n, struct placement_pick *ret)
 {
-        struct placement_want want = {.wanted = p->look.verdict.copies,
+        struct placement_want want = {.wanted = p->judged.verdict.copies,
                                       .writer_host = PLACEMENT_NO_HOST,
-                                      .bytes = p->look.block.length,
+                                      .bytes = p->judged.block.length,
                                       .have = have,
                                       .have_n = have_n};
         size_t n;
@@ -111,7 +111,7 @@ static size_t choose(struct plan *p, struct placement_node *nodes, const uint32_
         if (n == 0)
                 n = placement_choose(nodes, takers(p, true, nodes), &want, &p->b->random, ret);
         /* One copy more than wanted is made only for the sake of another rack. */
-        if (n > 0 && (p->look.verdict.classes & 1u << REPAIR_RACK) != 0 &&
+        if (n > 0 && (p->judged.verdict.classes & 1u << REPAIR_RACK) != 0 &&
             !in_new_rack(p, have, have_n, ret[0].number))
                 n = 0;
         return n;
@@ -120,11 +120,11 @@ static size_t choose(struct plan *p, struct placement_node *nodes, const uint32_
 static size_t choose_targets(struct plan *p, struct placement_pick *ret)
 {
         struct placement_node *nodes = calloc(p->b->nodes.last + 1, sizeof(*nodes));
-        uint32_t *have = calloc(p->look.copies_n + 1, sizeof(*have));
+        uint32_t *have = calloc(p->judged.copies_n + 1, sizeof(*have));
         size_t n = 0;
 
         if (nodes != NULL && have != NULL)
-                n = choose(p, nodes, have, holders(&p->look, have), ret);
+                n = choose(p, nodes, have, holders(&p->judged, have), ret);
         free(nodes);
         free(have);
         return n;
@@ -143,13 +143,13 @@ static bool give_bytes(struct buf *from, ProtobufCBinaryData *to)
         return true;
 }
 
-static bool add_token(const struct blocks *b, const struct blocks_look *l,
+static bool add_token(const struct blocks *b, const struct block_case *j,
                       const struct token_node *nodes, size_t n, Bdfs__CopyCommand *c)
 {
         struct token t = {.rights = TOKEN_READ | TOKEN_WRITE | TOKEN_COPY,
-                          .block = l->id,
-                          .length = l->block.length,
-                          .stamp_floor = l->block.stamp,
+                          .block = j->id,
+                          .length = j->block.length,
+                          .stamp_floor = j->block.stamp,
                           .expiry_wall_ms = (uint64_t)(os_wall_ms() + TOKEN_MS)};
         struct buf identifier, password;
         struct bdfs_err err;
@@ -198,9 +198,9 @@ static Bdfs__CopyCommand *copy_command(const struct plan *p, const struct node *
         if (c == NULL)
                 return NULL;
         bdfs__copy_command__init(c);
-        c->block = p->look.id;
-        c->stamp = p->look.block.stamp;
-        c->length = p->look.block.length;
+        c->block = p->judged.id;
+        c->stamp = p->judged.block.stamp;
+        c->length = p->judged.block.length;
         c->targets = calloc(n, sizeof(*c->targets));
         token_node_of(source, &nodes[0]);
         for (size_t i = 0; c->targets != NULL && i < n; i++) {
@@ -209,7 +209,7 @@ static Bdfs__CopyCommand *copy_command(const struct plan *p, const struct node *
                 token_node_of(t, &nodes[1 + i]);
                 ok = ok && add_target(t, c);
         }
-        if (ok && c->targets != NULL && add_token(p->b, &p->look, nodes, 1 + n, c))
+        if (ok && c->targets != NULL && add_token(p->b, &p->judged, nodes, 1 + n, c))
                 return c;
         bdfs__copy_command__free_unpacked(c, NULL);
         return NULL;
@@ -218,12 +218,12 @@ static Bdfs__CopyCommand *copy_command(const struct plan *p, const struct node *
 static void book(struct plan *p, struct node *source, const struct placement_pick *targets,
                  size_t n)
 {
-        uint64_t length = p->look.block.length;
+        uint64_t length = p->judged.block.length;
 
         for (size_t i = 0; i < n; i++) {
                 struct node *t = nodes_get(&p->b->nodes, targets[i].number);
 
-                if (!pending_add(&p->b->pending, p->look.id, length, source->info.number,
+                if (!pending_add(&p->b->pending, p->judged.id, length, source->info.number,
                                  t->info.number, p->now_ms))
                         continue; /* it is made all the same, and found when it is reported */
                 source->sends++;
@@ -232,9 +232,9 @@ static void book(struct plan *p, struct node *source, const struct placement_pic
                 t->take_bytes += length;
                 node_promise(t, length);
                 log_info("copy is to be made block=%" PRIu64 " source=%" PRIu32
-                         " target=%" PRIu32 " why=\"%s\" where=\"%s\"", p->look.id,
+                         " target=%" PRIu32 " why=\"%s\" where=\"%s\"", p->judged.id,
                          source->info.number, t->info.number,
-                         block_reason_text(p->look.verdict.reason),
+                         block_reason_text(p->judged.verdict.reason),
                          placement_reason_text(targets[i].reason));
         }
 }
@@ -242,24 +242,24 @@ static void book(struct plan *p, struct node *source, const struct placement_pic
 /* With the lock held. False: no node can send. */
 static bool order_copies(struct plan *p)
 {
-        size_t from = repair_source(&p->look.block, p->look.copies, p->look.copies_n), n;
+        size_t from = repair_source(&p->judged.block, p->judged.copies, p->judged.copies_n), n;
         struct placement_pick targets[TARGETS_MAX];
         struct node_command *c;
         struct node *source;
 
         if (from == SIZE_MAX)
                 return false;
-        source = nodes_get(&p->b->nodes, p->look.copies[from].node);
+        source = nodes_get(&p->b->nodes, p->judged.copies[from].node);
         n = choose_targets(p, targets);
         if (n == 0) {
-                p->b->space_wanted |= p->look.verdict.reason == BLOCK_REASON_NO_SPACE;
+                p->b->space_wanted |= p->judged.verdict.reason == BLOCK_REASON_NO_SPACE;
                 return true;
         }
         c = calloc(1, sizeof(*c));
         if (c == NULL)
                 return false;
         c->kind = NODE_COPY;
-        c->block = p->look.id;
+        c->block = p->judged.id;
         c->copy = copy_command(p, source, targets, n);
         if (c->copy == NULL) {
                 node_command_free(c);
@@ -283,14 +283,14 @@ static enum bdfs_status plan_block(struct plan *p, enum repair_class class, uint
         rc = class_since(&p->t, class, block, &since_ms, err);
         if (rc != BDFS_OK || p->now_ms - since_ms < BLOCKS_DELAY_MS)
                 return rc;
-        rc = blocks_look(p->b, &p->t, p->ns, block, &p->look, err);
+        rc = blocks_judge(p->b, &p->t, p->ns, block, &p->judged, err);
         if (rc != BDFS_OK)
                 return rc;
-        if ((p->look.verdict.classes & 1u << class) == 0) {
+        if ((p->judged.verdict.classes & 1u << class) == 0) {
                 p->again[p->again_n++] = (struct blocks_check){.block = block};
                 return BDFS_OK;
         }
-        if (p->look.verdict.copies == 0)
+        if (p->judged.verdict.copies == 0)
                 return BDFS_OK;
         AUTO_LOCK(&p->b->lock);
         *ret_sent = order_copies(p);
@@ -356,16 +356,16 @@ enum bdfs_status blocks_plan(struct blocks *b, int64_t now_ms, struct bdfs_err *
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory to plan copies");
         p->b = b;
         p->now_ms = now_ms;
-        rc = blocks_look_init(&p->look, err);
+        rc = block_case_init(&p->judged, err);
         for (enum repair_class c = 0; rc == BDFS_OK && c < REPAIR_COPY_CLASSES; c++) {
                 if (!nodes_can_send(b))
                         break;
                 rc = plan_with(p, c, err);
                 if (rc == BDFS_OK)
-                        rc = blocks_look_at(b, p->again, p->again_n, err);
+                        rc = blocks_judge_all(b, p->again, p->again_n, err);
                 p->again_n = 0;
         }
-        blocks_look_fini(&p->look);
+        block_case_fini(&p->judged);
         free(p);
         return rc;
 }

@@ -123,13 +123,13 @@ static void locate(struct blocks *b, const struct replica *r, uint32_t host, uin
 }
 
 /* Readers are sent to what is to be removed only when there is nothing else. */
-static size_t without_doomed(struct located *l, size_t n)
+static size_t without_doomed(struct located *j, size_t n)
 {
         size_t kept = 0;
 
         for (size_t i = 0; i < n; i++)
-                if (!l[i].doomed)
-                        l[kept++] = l[i];
+                if (!j[i].doomed)
+                        j[kept++] = j[i];
         return kept;
 }
 
@@ -485,8 +485,8 @@ void blocks_stats(struct blocks *b, struct blocks_stats *ret)
         count_retired_as_free(ret);
 }
 
-static enum bdfs_status look_once(struct blocks *b, uint64_t block, struct blocks_look *l,
-                                  struct bdfs_err *err)
+static enum bdfs_status judge_once(struct blocks *b, uint64_t block, struct block_case *j,
+                                   struct bdfs_err *err)
 {
         struct store_txn *ns;
         struct replicas_txn t;
@@ -496,7 +496,7 @@ static enum bdfs_status look_once(struct blocks *b, uint64_t block, struct block
                 return rc;
         rc = blocks_env_begin(b->env, &t, err);
         if (rc == BDFS_OK) {
-                rc = blocks_look(b, &t, ns, block, l, err);
+                rc = blocks_judge(b, &t, ns, block, j, err);
                 blocks_env_end(b->env, &t);
         }
         store_abort(ns);
@@ -507,17 +507,17 @@ enum block_reason blocks_reason(struct blocks *b, uint64_t block, uint32_t expec
                                 bool under_construction)
 {
         enum block_reason reason = BLOCK_REASON_NONE;
-        struct blocks_look l;
+        struct block_case j;
         struct bdfs_err err;
 
         (void)expected; /* the block's row says it too, as of now */
         if (under_construction)
                 return BLOCK_REASON_UNDER_CONSTRUCTION;
-        if (blocks_look_init(&l, &err) != BDFS_OK)
+        if (block_case_init(&j, &err) != BDFS_OK)
                 return reason;
-        if (look_once(b, block, &l, &err) == BDFS_OK)
-                reason = l.verdict.reason;
-        blocks_look_fini(&l);
+        if (judge_once(b, block, &j, &err) == BDFS_OK)
+                reason = j.verdict.reason;
+        block_case_fini(&j);
         return reason;
 }
 

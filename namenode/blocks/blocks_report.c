@@ -31,7 +31,7 @@ struct report {
         bool quiet;          /* safe mode: rows only, everything is looked at later */
         int64_t now_ms;
         struct store_txn *ns;
-        struct blocks_look look;
+        struct block_case judged;
 };
 
 /* ---- one row --------------------------------------------------------------------------------- */
@@ -66,8 +66,8 @@ static enum bdfs_status look_again(struct report *r, struct replicas_txn *t, uin
 
         if (r->quiet)
                 return BDFS_OK;
-        rc = blocks_look(r->b, t, r->ns, block, &r->look, err);
-        return rc != BDFS_OK ? rc : blocks_act(r->b, t, &r->look, r->now_ms, err);
+        rc = blocks_judge(r->b, t, r->ns, block, &r->judged, err);
+        return rc != BDFS_OK ? rc : blocks_act(r->b, t, &r->judged, r->now_ms, err);
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -365,7 +365,7 @@ static enum bdfs_status run(struct report *r, uint64_t epoch, struct bdfs_err *e
         struct blocks *b = r->b;
         struct blocks_env_work work = {
                 .work = report_work, .committed = report_committed, .arg = r};
-        enum bdfs_status rc = blocks_look_init(&r->look, err);
+        enum bdfs_status rc = block_case_init(&r->judged, err);
         bool known = false;
         struct node *n;
 
@@ -383,7 +383,7 @@ static enum bdfs_status run(struct report *r, uint64_t epoch, struct bdfs_err *e
         r->now_ms = b->clock_ms();
         if (known)
                 rc = blocks_failed(b, blocks_env_write(b->env, &work, err));
-        blocks_look_fini(&r->look);
+        block_case_fini(&r->judged);
         return rc;
 }
 

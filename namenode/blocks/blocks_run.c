@@ -166,7 +166,7 @@ static enum bdfs_status walk_slice(struct blocks *b, uint64_t *blocks, struct bl
         if (rc != BDFS_OK)
                 return rc;
         to_checks(blocks, n, w.dead, checks);
-        rc = blocks_look_at(b, checks, n, err);
+        rc = blocks_judge_all(b, checks, n, err);
         if (rc == BDFS_OK)
                 walked(b, number, &w, n > 0 ? blocks[n - 1] : w.after, n < BLOCKS_SLICE);
         return rc;
@@ -264,7 +264,7 @@ static enum bdfs_status rescan_slice(struct blocks *b, uint64_t *blocks,
         if (rc != BDFS_OK)
                 return rc;
         to_checks(blocks, n, false, checks);
-        rc = blocks_look_at(b, checks, n, err);
+        rc = blocks_judge_all(b, checks, n, err);
         if (rc == BDFS_OK && n == 0)
                 rc = note_looked(b, err);
         if (rc != BDFS_OK)
@@ -290,7 +290,7 @@ static enum bdfs_status look_slices(struct blocks *b, int64_t now_ms, bool *ret_
                 size_t n = take_checks(b, checks);
 
                 *ret_more = n == BLOCKS_SLICE;
-                rc = blocks_look_at(b, checks, n, err);
+                rc = blocks_judge_all(b, checks, n, err);
         }
         if (rc == BDFS_OK)
                 rc = walk_slice(b, blocks, checks, ret_more, err);
