@@ -17,7 +17,7 @@ void mutation_free(struct mutation *m)
         free(m);
 }
 
-static void fill_caller(struct mutation *m)
+static void mutation_fill_caller(struct mutation *m)
 {
         bdfs__record_caller__init(&m->caller);
         m->caller.user = (char *)(uintptr_t)m->call->caller->user;
@@ -50,7 +50,7 @@ struct mutation *mutation_new(struct namenode *nn, struct rpc_call *call)
         bdfs__record_block__init(&m->block_a);
         bdfs__record_block__init(&m->block_b);
         m->request.record = &m->record;
-        fill_caller(m);
+        mutation_fill_caller(m);
         if (call->method->once)
                 mutation_remember(m);
         return m;
@@ -69,7 +69,7 @@ void mutation_remember(struct mutation *m)
         m->record.call_id = call->call_id;
 }
 
-static void done(struct commit_request *request)
+static void mutation_done(struct commit_request *request)
 {
         struct mutation *m = (struct mutation *)request; /* its first member */
 
@@ -86,7 +86,7 @@ void mutation_submit(struct mutation *m, mutation_answer *answer)
         struct bdfs_err err;
 
         m->answer = answer;
-        m->request.done = done;
+        m->request.done = mutation_done;
         if (commit_submit(m->nn->commit, &m->request, &err) != BDFS_OK) {
                 mutation_free(m);
                 rpc_call_fail(call, &err);

@@ -11,7 +11,7 @@
 #define FSCK_PAGE 1000
 #define PROBLEMS_MAX 1000
 
-static void server_info(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_server_info(struct namenode *nn, struct rpc_call *call)
 {
         Bdfs__ServerInfoResponse r = BDFS__SERVER_INFO_RESPONSE__INIT;
         struct blocks_stats replicas;
@@ -174,7 +174,7 @@ static bool describe_map(struct reading *g, const struct ns_map *m, Bdfs__FileIn
         return true;
 }
 
-static void file_info(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_file_info(struct namenode *nn, struct rpc_call *call)
 {
         const Bdfs__FileInfoRequest *q = (const void *)call->request;
         Bdfs__FileInfoResponse r = BDFS__FILE_INFO_RESPONSE__INIT;
@@ -318,7 +318,7 @@ static enum bdfs_status check_page(struct fsck *f, const Bdfs__FsckRequest *q, s
         return BDFS_OK;
 }
 
-static void fsck(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_fsck(struct namenode *nn, struct rpc_call *call)
 {
         const Bdfs__FsckRequest *q = (const void *)call->request;
         struct blocks_stats stats;
@@ -352,7 +352,7 @@ static void fsck(struct namenode *nn, struct rpc_call *call)
 /* ---- nodes ---- */
 
 /* The live datanodes, for those who place work. */
-static void nodes(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_nodes(struct namenode *nn, struct rpc_call *call)
 {
         Bdfs__NodesResponse r = BDFS__NODES_RESPONSE__INIT;
         struct describe d = {0};
@@ -383,7 +383,7 @@ static void nodes(struct namenode *nn, struct rpc_call *call)
 
 /* ---- digest, checkpoint ---- */
 
-static void digest(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_digest(struct namenode *nn, struct rpc_call *call)
 {
         Bdfs__DigestResponse r = BDFS__DIGEST_RESPONSE__INIT;
         struct bdfs_err err;
@@ -398,7 +398,7 @@ static void digest(struct namenode *nn, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void checkpoint(struct namenode *nn, struct rpc_call *call)
+static void serve_bdfs_checkpoint(struct namenode *nn, struct rpc_call *call)
 {
         Bdfs__CheckpointResponse r = BDFS__CHECKPOINT_RESPONSE__INIT;
         struct bdfs_err err;
@@ -410,20 +410,20 @@ static void checkpoint(struct namenode *nn, struct rpc_call *call)
 }
 
 static const struct serve_call bdfs_calls[] = {
-        [METHOD_BDFS_CLIENT_checkpoint] = {checkpoint, SERVE_SUPERUSER, "checkpoint"},
-        [METHOD_BDFS_CLIENT_digest] = {digest, SERVE_SUPERUSER, "digest"},
-        [METHOD_BDFS_CLIENT_fileInfo] = {file_info},
-        [METHOD_BDFS_CLIENT_fsck] = {fsck, SERVE_SUPERUSER, "fsck"},
-        [METHOD_BDFS_CLIENT_nodes] = {nodes},
-        [METHOD_BDFS_CLIENT_serverInfo] = {server_info},
+        [METHOD_BDFS_CLIENT_checkpoint] = {serve_bdfs_checkpoint, SERVE_SUPERUSER, "checkpoint"},
+        [METHOD_BDFS_CLIENT_digest] = {serve_bdfs_digest, SERVE_SUPERUSER, "digest"},
+        [METHOD_BDFS_CLIENT_fileInfo] = {serve_bdfs_file_info},
+        [METHOD_BDFS_CLIENT_fsck] = {serve_bdfs_fsck, SERVE_SUPERUSER, "fsck"},
+        [METHOD_BDFS_CLIENT_nodes] = {serve_bdfs_nodes},
+        [METHOD_BDFS_CLIENT_serverInfo] = {serve_bdfs_server_info},
 };
 
-static void bdfs_run(void *context, struct rpc_call *call)
+static void serve_bdfs_run(void *context, struct rpc_call *call)
 {
         serve_run(bdfs_calls, context, call);
 }
 
 rpc_handler *serve_bdfs_handler(const struct method *m)
 {
-        return SERVE_HAS(bdfs_calls, m) ? bdfs_run : NULL;
+        return SERVE_HAS(bdfs_calls, m) ? serve_bdfs_run : NULL;
 }

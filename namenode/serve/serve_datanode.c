@@ -3,8 +3,8 @@
 #include "common/log.h"
 #include "namenode/serve/serve.h"
 
-static void answer(struct rpc_call *call, enum bdfs_status rc, const ProtobufCMessage *response,
-                   const struct bdfs_err *err)
+static void datanode_answer(struct rpc_call *call, enum bdfs_status rc,
+                            const ProtobufCMessage *response, const struct bdfs_err *err)
 {
         if (rc == BDFS_OK)
                 rpc_call_reply(call, response);
@@ -22,7 +22,7 @@ static void datanode_challenge(struct namenode *nn, struct rpc_call *call)
         rc = blocks_challenge(nn->blocks, (const void *)call->request, &room, &response, &err);
         if (rc != BDFS_OK)
                 log_warn("datanode refused: %s", err.text);
-        answer(call, rc, &response.base, &err);
+        datanode_answer(call, rc, &response.base, &err);
 }
 
 static void datanode_register(struct namenode *nn, struct rpc_call *call)
@@ -37,7 +37,7 @@ static void datanode_register(struct namenode *nn, struct rpc_call *call)
                 rc = blocks_register(nn->blocks, request, &response, &err);
         if (rc != BDFS_OK)
                 log_warn("datanode refused ip=%s: %s", request->ip, err.text);
-        answer(call, rc, &response.base, &err);
+        datanode_answer(call, rc, &response.base, &err);
 }
 
 static void datanode_heartbeat(struct namenode *nn, struct rpc_call *call)
@@ -47,7 +47,7 @@ static void datanode_heartbeat(struct namenode *nn, struct rpc_call *call)
         enum bdfs_status rc;
 
         rc = blocks_heartbeat(nn->blocks, (const void *)call->request, &response, &err);
-        answer(call, rc, rc == BDFS_OK ? &response->base : NULL, &err);
+        datanode_answer(call, rc, rc == BDFS_OK ? &response->base : NULL, &err);
         blocks_heartbeat_free(response);
 }
 
@@ -58,7 +58,7 @@ static void datanode_report(struct namenode *nn, struct rpc_call *call)
         enum bdfs_status rc;
 
         rc = blocks_report(nn->blocks, (const void *)call->request, &response, &err);
-        answer(call, rc, &response.base, &err);
+        datanode_answer(call, rc, &response.base, &err);
 }
 
 static void datanode_full_report(struct namenode *nn, struct rpc_call *call)
@@ -68,7 +68,7 @@ static void datanode_full_report(struct namenode *nn, struct rpc_call *call)
         enum bdfs_status rc;
 
         rc = blocks_full_report(nn->blocks, (const void *)call->request, &response, &err);
-        answer(call, rc, &response.base, &err);
+        datanode_answer(call, rc, &response.base, &err);
 }
 
 static void datanode_may_read(struct namenode *nn, struct rpc_call *call)
@@ -86,7 +86,7 @@ static void datanode_may_read(struct namenode *nn, struct rpc_call *call)
                 response.may = serve_may_read_block(t, &who, q->block);
                 store_abort(t);
         }
-        answer(call, rc, &response.base, &err);
+        datanode_answer(call, rc, &response.base, &err);
 }
 
 static const struct serve_call datanode_calls[] = {

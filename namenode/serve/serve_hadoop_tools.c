@@ -7,7 +7,7 @@
 #include "proto/exception.h"
 #include "proto/hadoop_datanode.pb-c.h"
 
-static void get_service_status(struct namenode *nn, struct rpc_call *call)
+static void hadoop_tools_service_status(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__GetServiceStatusResponseProto r = HADOOP__GET_SERVICE_STATUS_RESPONSE_PROTO__INIT;
 
@@ -18,7 +18,7 @@ static void get_service_status(struct namenode *nn, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void get_groups(struct namenode *nn, struct rpc_call *call)
+static void hadoop_tools_groups_of_user(struct namenode *nn, struct rpc_call *call)
 {
         const Hadoop__GetGroupsForUserRequestProto *q = (const void *)call->request;
         Hadoop__GetGroupsForUserResponseProto r = HADOOP__GET_GROUPS_FOR_USER_RESPONSE_PROTO__INIT;
@@ -35,7 +35,7 @@ static void get_groups(struct namenode *nn, struct rpc_call *call)
 
 /* ---- refreshing: what there is to be read anew ---- */
 
-static void refresh_users(struct namenode *nn, struct rpc_call *call)
+static void hadoop_tools_refresh_users(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__RefreshUserToGroupsMappingsResponseProto r =
                 HADOOP__REFRESH_USER_TO_GROUPS_MAPPINGS_RESPONSE_PROTO__INIT;
@@ -44,7 +44,7 @@ static void refresh_users(struct namenode *nn, struct rpc_call *call)
         rpc_call_reply(call, &r.base);
 }
 
-static void refresh_acl(struct namenode *nn, struct rpc_call *call)
+static void hadoop_tools_refresh_acl(struct namenode *nn, struct rpc_call *call)
 {
         struct bdfs_err err;
 
@@ -57,7 +57,7 @@ static void refresh_acl(struct namenode *nn, struct rpc_call *call)
 /* ---- NamenodeProtocol ---- */
 
 /* What Hadoop's benchmark of namenodes asks before it begins. */
-static void version_request(struct namenode *nn, struct rpc_call *call)
+static void hadoop_tools_version_request(struct namenode *nn, struct rpc_call *call)
 {
         Hadoop__VersionResponseProto r = HADOOP__VERSION_RESPONSE_PROTO__INIT;
         Hadoop__NamespaceInfoProto info = HADOOP__NAMESPACE_INFO_PROTO__INIT;
@@ -75,17 +75,17 @@ static void version_request(struct namenode *nn, struct rpc_call *call)
 /* Who may speak for whom is fixed at the start, and the call queue has no settings: there is
  * nothing to refresh, and only the superuser may hear so. */
 static const struct serve_call hadoop_tools_calls[] = {
-        [METHOD_HA_getServiceStatus] = {get_service_status},
+        [METHOD_HA_getServiceStatus] = {hadoop_tools_service_status},
         [METHOD_HA_monitorHealth] = {serve_empty},
-        [METHOD_USER_MAPPINGS_getGroupsForUser] = {get_groups},
+        [METHOD_USER_MAPPINGS_getGroupsForUser] = {hadoop_tools_groups_of_user},
         [METHOD_CALL_QUEUE_refreshCallQueue] = {serve_empty, SERVE_SUPERUSER, "refreshCallQueue"},
         [METHOD_REFRESH_USERS_refreshSuperUserGroupsConfiguration] =
                 {serve_empty, SERVE_SUPERUSER, "refreshSuperUserGroupsConfiguration"},
         [METHOD_REFRESH_USERS_refreshUserToGroupsMappings] =
-                {refresh_users, SERVE_SUPERUSER, "refreshUserToGroupsMappings"},
+                {hadoop_tools_refresh_users, SERVE_SUPERUSER, "refreshUserToGroupsMappings"},
         [METHOD_REFRESH_POLICY_refreshServiceAcl] =
-                {refresh_acl, SERVE_SUPERUSER, "refreshServiceAcl"},
-        [METHOD_NAMENODE_versionRequest] = {version_request},
+                {hadoop_tools_refresh_acl, SERVE_SUPERUSER, "refreshServiceAcl"},
+        [METHOD_NAMENODE_versionRequest] = {hadoop_tools_version_request},
 };
 
 static void hadoop_tools_run(void *context, struct rpc_call *call)

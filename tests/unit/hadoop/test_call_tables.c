@@ -1,10 +1,14 @@
 /*
- * The table of ClientProtocol by what it does: every call of the protocol is made in safe mode, and
- * by somebody who is not the superuser. Those that HDFS refuses are refused with its words, and no
- * others are. Words and names of fields are those of HDFS's FSNamesystem.
+ * The namenode's tables of calls by what they do: every call of ClientProtocol is made in safe
+ * mode, and every call of all services by somebody who is not the superuser. Those that HDFS
+ * refuses are refused with its words, and no others are. Words and names of fields are those of
+ * HDFS's FSNamesystem and NameNodeRpcServer.
  */
+#include <sys/fsuid.h>
+
 #include "tests/unit/hadoop/test_hadoop_kit.h"
 
+#define NOBODY 65534
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct { /* each string of a request is "/" and its field's name */
@@ -55,6 +59,14 @@ static const struct {
         {METHOD_CLIENT_createEncryptionZone, "createEncryptionZone"},
         {METHOD_CLIENT_listEncryptionZones, "listEncryptionZones"},
         {METHOD_CLIENT_listReencryptionStatus, "listReencryptionStatus"},
+        {METHOD_CALL_QUEUE_refreshCallQueue, "refreshCallQueue"},
+        {METHOD_REFRESH_USERS_refreshUserToGroupsMappings, "refreshUserToGroupsMappings"},
+        {METHOD_REFRESH_USERS_refreshSuperUserGroupsConfiguration,
+         "refreshSuperUserGroupsConfiguration"},
+        {METHOD_REFRESH_POLICY_refreshServiceAcl, "refreshServiceAcl"},
+        {METHOD_BDFS_CLIENT_fsck, "fsck"},
+        {METHOD_BDFS_CLIENT_digest, "digest"},
+        {METHOD_BDFS_CLIENT_checkpoint, "checkpoint"},
 };
 
 static const char *words_in_safe_mode(enum method_id id)
@@ -63,6 +75,17 @@ static const char *words_in_safe_mode(enum method_id id)
                 if (changes[i].id == id)
                         return changes[i].words;
         return NULL;
+}
+
+/* What nobody is told who may not make the call. */
+static void refusal_text(const struct method *m, const char *operation, char *ret, size_t room)
+{
+        if (m->protocol == PROTOCOL_BDFS_DATANODE)
+                (void)snprintf(ret, room, "nobody may not call %s: only the owner of the cluster, "
+                               "for its datanodes", m->name);
+        else
+                (void)snprintf(ret, room, "Access denied for user nobody. Superuser privilege is "
+                               "required for operation %s", operation == NULL ? "" : operation);
 }
 
 static const char *operation_of(enum method_id id)
@@ -145,35 +168,66 @@ static void changes_are_refused_in_safe_mode(void **state)
         peer_close(p);
 }
 
+/* A connection to @port that is nobody's by the kernel's word, and by its own. */
+static struct peer *peer_of_nobody(uint16_t port, const char *protocol)
+{
+        struct peer *p;
+
+        (void)setfsuid(NOBODY); /* this thread's; a socket belongs to who makes it */
+        p = peer_dial(port, protocol);
+        (void)setfsuid(0);
+        peer_greet(p, "nobody");
+        return p;
+}
+
+/* How many of the protocol's calls were refused as they should be. */
+static size_t calls_of_nobody(struct hadoop *h, enum rpc_listener_kind kind,
+                              enum protocol_id protocol)
+{
+        struct peer *p = NULL;
+        size_t refused = 0;
+
+        for (int id = 0; id < METHOD_COUNT; id++) {
+                const struct method *m = method_of(id);
+                const char *operation = operation_of(id);
+                bool must = operation != NULL || protocol == PROTOCOL_BDFS_DATANODE;
+                char said[2048], want[256];
+
+                if (m->protocol != protocol)
+                        continue;
+                if (p == NULL)
+                        p = peer_of_nobody(namenode_port(h->nn, kind), m->protocol_name);
+                call_made(p, id);
+                text_of(p, said, sizeof(said));
+                refusal_text(m, operation, want, sizeof(want));
+                if (must && strcmp(said, want) != 0)
+                        fail_msg("%s: \"%s\" instead of \"%s\"", m->name, said, want);
+                if (!must && strstr(said, "Superuser privilege") != NULL)
+                        fail_msg("%s: \"%s\"", m->name, said);
+                refused += must;
+        }
+        assert_non_null(p);
+        peer_close(p);
+        return refused;
+}
+
 static void privileged_calls_are_for_the_superuser(void **state)
 {
+        static const enum protocol_id protocols[] = {
+                PROTOCOL_CLIENT, PROTOCOL_HA, PROTOCOL_USER_MAPPINGS, PROTOCOL_CALL_QUEUE,
+                PROTOCOL_REFRESH_USERS, PROTOCOL_REFRESH_POLICY, PROTOCOL_NAMENODE,
+        };
         size_t refused = 0;
-        struct peer *p;
 
         if (os_own_uid() != 0) {
                 print_message("only root may speak for another\n");
                 skip();
         }
-        p = peer_of(*state, "nobody");
-        for (int id = 0; id < METHOD_COUNT; id++) {
-                const char *operation = operation_of(id);
-                char said[2048], want[256];
-
-                if (method_of(id)->protocol != PROTOCOL_CLIENT)
-                        continue;
-                call_made(p, id);
-                text_of(p, said, sizeof(said));
-                (void)snprintf(want, sizeof(want), "Access denied for user nobody. Superuser "
-                               "privilege is required for operation %s",
-                               operation == NULL ? "" : operation);
-                if (operation != NULL && strcmp(said, want) != 0)
-                        fail_msg("%s: \"%s\" instead of \"%s\"", method_of(id)->name, said, want);
-                if (operation == NULL && strstr(said, "Superuser privilege") != NULL)
-                        fail_msg("%s: \"%s\"", method_of(id)->name, said);
-                refused += operation != NULL;
-        }
+        for (size_t i = 0; i < COUNT(protocols); i++)
+                refused += calls_of_nobody(*state, RPC_HADOOP, protocols[i]);
+        refused += calls_of_nobody(*state, RPC_OWN, PROTOCOL_BDFS_CLIENT);
         assert_int_equal(refused, COUNT(privileged));
-        peer_close(p);
+        assert_int_equal(calls_of_nobody(*state, RPC_OWN, PROTOCOL_BDFS_DATANODE), 6);
 }
 
 static int setup(void **state)
@@ -195,6 +249,6 @@ int main(void)
                 cmocka_unit_test(privileged_calls_are_for_the_superuser),
         };
 
-        log_open("test_client_table", LOG_LEVEL_ERROR);
+        log_open("test_call_tables", LOG_LEVEL_ERROR);
         return cmocka_run_group_tests(tests, setup, teardown);
 }
