@@ -270,7 +270,8 @@ enum bdfs_status collect_line(struct collect *c, const uint8_t *line, size_t n,
         if (sorter_add(c->sorter, p, line, key_n, n))
                 return BDFS_OK;
         if (n > SEGMENT_RECORD_MAX)
-                return bdfs_fail(err, BDFS_LIMIT, "a record of %zu bytes; at most 1 GiB", n);
+                return bdfs_fail(err, BDFS_LIMIT, "a record of %zu bytes; what is sorted for "
+                                 "reducers has at most %llu MiB", n, SEGMENT_RECORD_MAX / MIB);
         if (spill(c, err) != BDFS_OK)
                 return err->status;
         if (sorter_add(c->sorter, p, line, key_n, n))
