@@ -141,6 +141,9 @@ struct place_request {
  * UNAVAILABLE, with the reason. */
 enum bdfs_status blocks_place(struct blocks *b, const struct place_request *request, uint32_t *ret,
                               size_t *ret_n, struct bdfs_err *err) BDFS_MUST_CHECK;
+/* The block that was placed on these nodes was not made, or nothing was written to it: the room
+ * that was promised to it is there again. */
+void blocks_unplace(struct blocks *b, const uint32_t *nodes, size_t n);
 
 /* Have at least @min live nodes sealed @block with this stamp and length? Waits until the deadline;
  * meanwhile copies are made of what was sealed by too few (D5). */

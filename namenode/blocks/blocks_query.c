@@ -282,6 +282,20 @@ enum bdfs_status blocks_place(struct blocks *b, const struct place_request *requ
         return rc;
 }
 
+void blocks_unplace(struct blocks *b, const uint32_t *nodes, size_t n)
+{
+        if (n == 0)
+                return;
+        AUTO_LOCK(&b->lock);
+
+        for (size_t i = 0; i < n; i++) {
+                struct node *node = nodes_get(&b->nodes, nodes[i]);
+
+                if (node != NULL) /* it may have been forgotten meanwhile */
+                        node_promise_kept(node);
+        }
+}
+
 /* ---- space, and what is gone ----------------------------------------------------------------- */
 
 bool blocks_space_short(struct blocks *b)

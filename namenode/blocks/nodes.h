@@ -110,7 +110,7 @@ void node_snapshot(const struct node *n, int64_t now_ms, struct node_info *ret);
 uint64_t node_room(const struct node *n);
 /* A block of at most so many bytes was placed on it. */
 void node_promise(struct node *n, uint64_t bytes);
-/* One of them was sealed: what it did not use is free again. */
+/* One of them was sealed, or will not be written: what it did not use is free again. */
 void node_promise_kept(struct node *n);
 
 void node_set_storages(struct node *n, Bdfs__StorageReport *const *storages, size_t storages_n);

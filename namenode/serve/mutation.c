@@ -9,6 +9,7 @@ void mutation_free(struct mutation *m)
 {
         if (m == NULL)
                 return;
+        blocks_unplace(m->nn->blocks, m->nodes, m->placed_n);
         op_result_free(m->request.result);
         buf_fini(&m->path_a);
         buf_fini(&m->path_b);
@@ -73,6 +74,8 @@ static void mutation_done(struct commit_request *request)
 {
         struct mutation *m = (struct mutation *)request; /* its first member */
 
+        if (request->status == BDFS_OK && request->result->block != NULL)
+                m->placed_n = 0; /* its block has them */
         if (request->status != BDFS_OK)
                 rpc_call_fail(m->call, &request->err);
         else

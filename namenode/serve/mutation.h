@@ -30,6 +30,8 @@ struct mutation {
         /* room for what ops carry and the request has in another shape */
         Bdfs__RecordBlock block_a, block_b;
         uint32_t nodes[PIPELINE_NODES_MAX];
+        uint32_t placed_n;           /* of nodes: promised to a block; taken back if none is made */
+        uint32_t dropped_n;          /* of nodes: of a last block without a byte, which goes */
         struct buf path_a, path_b;   /* normal paths */
         void *extra;                 /* freed with it */
         union {

@@ -59,6 +59,8 @@ static void answer_complete(struct rpc_call *call, bool value)
 
 static void complete_done(struct mutation *m, struct rpc_call *call, const Bdfs__OpResult *result)
 {
+        if (result->value)
+                blocks_unplace(m->nn->blocks, m->nodes, m->dropped_n);
         if (result->value && m->extra != NULL) /* not all copies are there yet */
                 serve_check_blocks(m->nn, *(uint64_t *)m->extra);
         answer_complete(call, result->value);
@@ -73,6 +75,19 @@ static bool wants_copies(struct namenode *nn, const struct ns_writer *w,
                 return w->extents > (last == NULL ? 0 : 1);
         return w->extents > 1 || !blocks_sealed(nn->blocks, last->blockid, last->generationstamp,
                                                 last->numbytes, w->replication, os_mono_ms());
+}
+
+/* A file's first block is placed when the file is made; most empty files are never written to. */
+static void note_dropped(struct mutation *m, const struct ns_writer *w,
+                         const Hadoop__ExtendedBlockProto *last)
+{
+        if (last == NULL || last->numbytes > 0 || !w->has_last || w->last.id != last->blockid ||
+            w->last.state != BLOCK_UNDER_CONSTRUCTION)
+                return;
+        while (m->dropped_n < w->last.nodes_n && m->dropped_n < PIPELINE_NODES_MAX) {
+                m->nodes[m->dropped_n] = w->last.nodes[m->dropped_n];
+                m->dropped_n++;
+        }
 }
 
 static void fill_attributes(Bdfs__CompleteOp *op, const Hadoop__BdfsAttributesProto *from)
@@ -123,6 +138,8 @@ void serve_complete(struct namenode *nn, struct rpc_call *call)
         op->holder = q->clientname;
         op->last = serve_record_block(q->last, &m->block_a);
         fill_attributes(op, q->bdfsattributes);
+        if (writing)
+                note_dropped(m, &w, q->last);
         if (writing && wants_copies(nn, &w, q->last)) {
                 m->extra = malloc(sizeof(uint64_t));
                 if (m->extra != NULL)

@@ -102,6 +102,7 @@ void serve_create(struct namenode *nn, struct rpc_call *call)
         if (q->bdfsfirstblock) {
                 op->targets = m->nodes;
                 op->n_targets = serve_place_first(nn, call, q->replication, q->blocksize, m->nodes);
+                m->placed_n = (uint32_t)op->n_targets;
         }
         if (!op->overwrite && serve_take_over(nn, call, q->src)) {
                 op->has_take_over = 1;
@@ -167,6 +168,7 @@ void serve_append(struct namenode *nn, struct rpc_call *call)
         if (q->bdfsfirstblock) {
                 op->targets = m->nodes;
                 op->n_targets = place_next(nn, call, q->src, m->nodes);
+                m->placed_n = (uint32_t)op->n_targets;
         }
         op->has_opened = op->opened = q->bdfsopened;
         if (serve_take_over(nn, call, q->src)) {

@@ -221,11 +221,12 @@ void serve_add_block(struct namenode *nn, struct rpc_call *call)
         m = mutation_new(nn, call);
         if (m == NULL)
                 return;
+        memcpy(m->nodes, nodes, n * sizeof(nodes[0]));
+        m->placed_n = (uint32_t)n;
         op = &m->op.add_block;
         bdfs__add_block_op__init(op);
         if (!mutation_path(m, q->src, PATH_READ, &m->path_a, &op->path))
                 return;
-        memcpy(m->nodes, nodes, n * sizeof(nodes[0]));
         op->inode = q->fileid;
         op->holder = q->clientname;
         op->previous = serve_record_block(q->previous, &m->block_a);

@@ -66,4 +66,24 @@ shell.stdin.write(b'$bdfs chown daemon /given; echo \$?\n'); assert shell.stdout
 os.close(f); assert open('given').read() == 'x' * 10"
 
 mount_down
+"$bdfs" cluster down --dir "$cluster" >/dev/null && rm -rf "$cluster"
+
+# empty files, and files that are refused, take no room, however large a block is: there is room for
+# a file behind more of them than blocks would fit, and what is kept for readers stays
+up --no-agents --block-size 4G
+mount_up
+n=$(($("$bdfs" df --json | jq '.[0].remaining') / 3 / 4294967296 + 60))
+[ $n -le 2000 ] || skip "$n blocks of 4 GiB fit here: too many to try"
+echo old | "$bdfs" put - /kept && echo new | "$bdfs" put -f - /kept || fail "put"
+"$bdfs" mkdir /closed && "$bdfs" chmod 700 /closed && mkdir "$m/empties" || fail "prepare"
+python "
+for i in range($n):
+    open('empties/%d' % i, 'w').close()"
+echo text >"$m/behind" || fail "no room behind $n empty files"
+for i in $(seq $n); do "$bdfs" --user nobody touchz "/closed/$i" 2>/dev/null && fail "it is not closed"; done
+echo text >"$m/behind2" || fail "no room behind $n refused files"
+[ "$("$bdfs" admin report --json | jq .retired_blocks)" -eq 1 ] || fail "what was kept for readers is freed"
+grep 'space is short' "$cluster/namenode-0/log" && fail "space is short"
+
+mount_down
 echo "mount: small files"

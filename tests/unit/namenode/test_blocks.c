@@ -663,6 +663,32 @@ static void small_blocks_give_back_the_room_that_was_kept_for_large_ones(void **
         assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_NO_SPACE);
 }
 
+static void a_block_that_is_never_written_gives_back_its_room(void **state)
+{
+        struct place_request q = {.wanted = 2, .writer_host = "10.0.0.1", .bytes = 128 * MIB};
+        uint32_t got[2];
+        size_t n = 0;
+        struct bdfs_err err;
+
+        (void)state;
+        for (uint32_t i = 1; i <= 2; i++) {
+                k->node[i].remaining = GIB;
+                (void)kit_join(k, i);
+        }
+        for (int i = 0; i < 100; i++) { /* with no heartbeat between them */
+                OK(blocks_place(k->b, &q, got, &n, &err));
+                assert_int_equal(n, 2);
+                blocks_unplace(k->b, got, n);
+        }
+        for (int i = 0; i < 8; i++)
+                OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(blocks_place(k->b, &q, got, &n, &err), BDFS_NO_SPACE);
+        blocks_unplace(k->b, (const uint32_t[]){1, 1000}, 2); /* the second is unknown */
+        OK(blocks_place(k->b, &q, got, &n, &err));
+        assert_int_equal(n, 1);
+        assert_int_equal(got[0], 1);
+}
+
 static void sealed_waits_for_enough_live_nodes(void **state)
 {
         (void)state;
@@ -780,6 +806,7 @@ int main(void)
                 T(equal_copies_keep_their_order_for_a_reader_and_spread_over_readers),
                 T(placement_leaves_out_dead_full_and_excluded_nodes),
                 T(small_blocks_give_back_the_room_that_was_kept_for_large_ones),
+                T(a_block_that_is_never_written_gives_back_its_room),
                 T(sealed_waits_for_enough_live_nodes),
                 T(report_wakes_who_waits_for_the_seal),
                 T(commands_travel_home_once),
