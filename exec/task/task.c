@@ -178,6 +178,14 @@ static bool make_pipes(struct task *t, int fds[FDS])
                fcntl(t->err, F_SETFL, O_NONBLOCK) == 0;
 }
 
+/* /dev/stdin, /dev/stdout and /dev/stderr are opened by name: the pipes are the user's. */
+static bool pipes_give(const int fds[FDS], const struct task_user *user)
+{
+        return !user->change || (fchown(fds[FD_IN], user->uid, user->gid) == 0 &&
+                                 fchown(fds[FD_OUT], user->uid, user->gid) == 0 &&
+                                 fchown(fds[FD_ERR], user->uid, user->gid) == 0);
+}
+
 static void fill_request(const struct task_user *user, size_t bytes, struct request *ret)
 {
         *ret = (struct request){.bytes = (uint32_t)bytes, .change = user->change,
@@ -202,7 +210,7 @@ enum bdfs_status task_start(struct task_launcher *l, const struct task_spec *spe
                 return bdfs_fail(err, BDFS_LIMIT, "command and environment have %zu bytes, at most "
                                  "%zu", bytes, TASK_SPEC_BYTES_MAX);
         fill_request(spec->user, bytes, &q);
-        if (!make_pipes(&t, fds)) {
+        if (!make_pipes(&t, fds) || !pipes_give(fds, spec->user)) {
                 (void)bdfs_fail_errno(err, errno, "pipes for a task");
         } else {
                 os_mutex_lock(&l->lock);

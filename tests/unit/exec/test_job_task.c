@@ -420,6 +420,24 @@ static void what_asks_for_processes_works(void **state)
         free(r);
 }
 
+/* Many scripts name their streams; those of another user's task are the task's, not the agent's. */
+static void streams_can_be_opened_by_name(void **state)
+{
+        struct task_user user = {.change = false};
+        struct bdfs_err err;
+        struct run *r;
+
+        (void)state;
+        if (getuid() == 0)
+                assert_int_equal(task_user_find("nobody", &user, &err), BDFS_OK);
+        r = run_as("echo out >/dev/stdout && echo err >/dev/stderr && wc -c </dev/stdin", 1000, 0, 0,
+                   &user);
+        r->out[r->out_n] = '\0';
+        assert_string_equal((char *)r->out, "out\n1000\n");
+        assert_int_equal(r->task.code, 0);
+        free(r);
+}
+
 static void a_task_that_computes_is_not_given_up(void **state)
 {
         static const struct task_user self = {.change = false};
@@ -505,6 +523,7 @@ int main(void)
                 cmocka_unit_test(one_that_forks_while_it_is_killed_is_gone),
                 cmocka_unit_test(zombies_of_a_task_are_not_kept),
                 cmocka_unit_test(what_asks_for_processes_works),
+                cmocka_unit_test(streams_can_be_opened_by_name),
                 cmocka_unit_test(a_task_that_computes_is_not_given_up),
                 cmocka_unit_test(it_runs_as_the_user),
                 cmocka_unit_test(a_directory_that_is_gone_is_an_error),
