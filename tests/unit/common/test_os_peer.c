@@ -186,6 +186,79 @@ static void a_listener_on_the_peers_port_is_not_the_peer(void **state)
         os_listener_close(l);
 }
 
+/* A child with uid @uid takes one connection of @l when @go is written to, and holds it. */
+static pid_t child_accepts(struct os_listener *l, int go[2], uid_t uid)
+{
+        pid_t child = fork();
+        struct os_peer peer;
+        struct os_sock *s;
+        char c;
+
+        if (child != 0)
+                return child;
+        (void)close(go[1]); /* should the test fail, the pipe ends and so does this */
+        if ((uid != getuid() && setuid(uid) < 0) || read(go[0], &c, 1) != 1 ||
+            os_accept(l, in_ms(20000), &s, &peer, &err) != BDFS_OK)
+                _exit(1);
+        (void)poll(NULL, 0, 20000);
+        _exit(0);
+}
+
+static int free_descriptor(void)
+{
+        int fd = dup(0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(close(fd), 0);
+        return fd;
+}
+
+static void owner_of_a_server_is_seen(const char *listen_host, const char *host, uid_t uid)
+{
+        struct os_addr addr = {.port = 0};
+        struct os_listener *l;
+        struct os_peer peer;
+        struct os_sock *s;
+        int go[2], lowest;
+        pid_t child;
+
+        memcpy(addr.host, listen_host, strlen(listen_host) + 1);
+        OK(os_listen(&l, &addr, true, &err));
+        assert_int_equal(pipe(go), 0);
+        child = child_accepts(l, go, uid);
+        assert_true(child > 0);
+        addr.port = os_listener_port(l);
+        memcpy(addr.host, host, strlen(host) + 1);
+        OK(os_connect(&s, &addr, in_ms(10000), &err));
+        lowest = free_descriptor();
+        assert_int_equal(os_sock_server(s, in_ms(50), &peer, &err), BDFS_TIMEOUT);
+        assert_int_equal(write(go[1], "x", 1), 1);
+        OK(os_sock_server(s, in_ms(20000), &peer, &err));
+        assert_true(peer.known);
+        assert_int_equal(peer.uid, uid);
+        OK(os_sock_server(s, in_ms(20000), &peer, &err)); /* it was accepted long ago */
+        assert_int_equal(peer.uid, uid);
+        assert_int_equal(free_descriptor(), lowest);
+        reap(child);
+        os_sock_close(s);
+        os_listener_close(l);
+        assert_int_equal(close(go[0]) | close(go[1]), 0);
+}
+
+/* Not before it has accepted: what waits in a listener's queue is nobody's yet. */
+static void a_servers_owner_is_known_when_it_has_accepted(void **state)
+{
+        uid_t uids[] = {getuid(), NOBODY};
+
+        (void)state;
+        for (int i = 0; i < (getuid() == 0 ? 2 : 1); i++) {
+                owner_of_a_server_is_seen("127.0.0.1", "127.0.0.1", uids[i]);
+                owner_of_a_server_is_seen("::1", "::1", uids[i]);
+                owner_of_a_server_is_seen("::", "127.0.0.1", uids[i]);
+                owner_of_a_server_is_seen("::", "::1", uids[i]);
+        }
+}
+
 static void unix_peers_are_known(void **state)
 {
         char dir[] = "/tmp/bdfs-os-XXXXXX", path[64];
@@ -237,6 +310,7 @@ int main(void)
                 cmocka_unit_test(tcp_peers_are_known_in_both_families),
                 cmocka_unit_test(a_peer_that_sends_and_closes_is_not_known),
                 cmocka_unit_test(a_listener_on_the_peers_port_is_not_the_peer),
+                cmocka_unit_test(a_servers_owner_is_known_when_it_has_accepted),
                 cmocka_unit_test(unix_peers_are_known),
                 cmocka_unit_test(users_of_the_host_are_found),
         };
