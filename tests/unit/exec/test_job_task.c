@@ -430,8 +430,8 @@ static void streams_can_be_opened_by_name(void **state)
         (void)state;
         if (getuid() == 0)
                 assert_int_equal(task_user_find("nobody", &user, &err), BDFS_OK);
-        r = run_as("echo out >/dev/stdout && echo err >/dev/stderr && wc -c </dev/stdin", 1000, 0, 0,
-                   &user);
+        r = run_as("echo out >/dev/stdout && echo err >/dev/stderr && wc -c </dev/stdin", 1000, 0,
+                   0, &user);
         r->out[r->out_n] = '\0';
         assert_string_equal((char *)r->out, "out\n1000\n");
         assert_int_equal(r->task.code, 0);
