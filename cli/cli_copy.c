@@ -163,13 +163,21 @@ static enum bdfs_status close_remote(struct cli_target *t, struct bdfs_err *err)
 
 /* ---- where bytes go: this machine ------------------------------------------------------------ */
 
+/* A link stays and what it leads to is written, as by cp: beside /dev/stdout is no room. */
+static bool is_link_to_something(const char *path)
+{
+        struct stat st;
+
+        return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) == 0;
+}
+
 static enum bdfs_status open_local(struct cli_target *t, struct bdfs_err *err)
 {
         const char *path = t->item->path, *slash = strrchr(path, '/');
         int dir = slash == NULL ? 0 : (int)(slash - path) + 1;
 
-        if (t->item->special) {
-                t->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (t->item->special || is_link_to_something(path)) {
+                t->fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
                 return t->fd >= 0 ? BDFS_OK : bdfs_fail_errno(err, errno, "`%s'", t->item->text);
         }
         if (asprintf(&t->temporary, "%.*s._COPYING_XXXXXX", dir, path) < 0) {

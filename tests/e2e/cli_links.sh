@@ -30,3 +30,10 @@ expect 1 'symbolic links' "$bdfs" cat /l/l1
 [ "$("$bdfs" ls -C -R /l)" = "/l/d
 /l/d/g
 /l/f" ] || fail "left: $("$bdfs" ls -C -R /l)"
+
+# a local link stays, and what it leads to is written: /dev/stdout is one, and it leads to a file here
+echo before >"$work/target" && ln -s target "$work/link" && ln -s /proc/self/fd/1 "$work/stdout" || fail "local links"
+"$bdfs" get -f /l/d/g "$work/link" && [ -L "$work/link" ] && [ "$(cat "$work/target")" = hello ] ||
+        fail "get -f through a local link"
+"$bdfs" get -f /l/d/g "$work/stdout" >"$work/out" && [ -L "$work/stdout" ] && [ "$(cat "$work/out")" = hello ] ||
+        fail "get -f to standard output by name"
