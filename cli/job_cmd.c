@@ -18,7 +18,7 @@
 #include "common/limits.h"
 #include "common/signals.h"
 
-#define EXIT_KILLED 9
+#define EXIT_KILLED 10
 
 /* Set by a signal; a second one ends the program as it always would: the agents hear nothing of
  * the job any more, and end it. */

@@ -99,6 +99,9 @@ static enum bdfs_status find_user(struct bdfs *fs, const struct bdfs_options *o,
 {
         const char *env = getenv("HADOOP_USER_NAME");
 
+        if (o->user != NULL && (o->user[0] == '\0' || strlen(o->user) >= sizeof(fs->user) ||
+                                strchr(o->user, '/') != NULL))
+                return bdfs_fail(err, BDFS_USAGE, "`%s' is no name of a user", o->user);
         if (o->user != NULL)
                 (void)snprintf(fs->user, sizeof(fs->user), "%s", o->user);
         else if (env != NULL && env[0] != '\0')

@@ -53,6 +53,8 @@ $home" "$bdfs" du
 says "find: \`.': No such file or directory
 $home" "$bdfs" find
 expect 2 '^bdfs: --timeout soon: .*wrong value' "$bdfs" --timeout soon ls /
+expect 2 'is no name of a user' "$bdfs" --user '' ls /
+expect 2 'no name of a user' "$bdfs" --user a/b ls /
 expect 3 '^ls: configuration: open /none/such: No such file' "$bdfs" --conf /none/such ls /
 expect 2 '^bdfs cluster: --bogus: unknown option' "$bdfs" cluster up --bogus
 says "bdfs-mount: --bogus: unknown option, or one without its value

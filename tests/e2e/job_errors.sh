@@ -101,7 +101,7 @@ within 20 test -e "$work/pub/begun"
 kill -INT "$job"
 wait "$job"
 rc=$?
-[ "$rc" -eq 9 ] || fail "an interrupted job ended with $rc"
+[ "$rc" -eq 10 ] || fail "an interrupted job ended with $rc"
 grep -q 'cancelled; nothing of it is left' "$work/said" || fail "cancelled: $(cat "$work/said")"
 nothing_left
 
