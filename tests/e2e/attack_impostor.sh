@@ -57,7 +57,7 @@ impostor datanode $ports
 for i in 1 2 3; do
         as "$victim" timeout 60 "$bdfs" cat /attack/file >"$work/got" || fail "cat $i"
         same "$work/file" "$work/got"
-        as "$victim" timeout 100 "$bdfs" put -f "$work/file" "/attack/new-$i" 2>"$work/out" ||
+        as "$victim" timeout 100 "$bdfs" --timeout 10 put -f "$work/file" "/attack/new-$i" 2>"$work/out" ||
                 grep -q "served by\|replicas\|datanode" "$work/out" || fail "put: $(cat "$work/out")"
 done
 unheard datanode
