@@ -19,6 +19,8 @@ override CFLAGS += -std=gnu17 -D_GNU_SOURCE -I. -I$(O)/gen -MMD -MP \
         -fPIC -fno-semantic-interposition
 ifeq ($(findstring clang,$(CC)),)
 override CFLAGS += -Wno-format-truncation
+else
+override CFLAGS += -Wno-missing-field-initializers # rows of tables leave out what is zero; gcc allows it
 endif
 ifeq ($(SAN),)
 override CFLAGS += -D_FORTIFY_SOURCE=2

@@ -21,7 +21,7 @@
 #define FINISH_MS 10000 /* for a supervisor to have killed all; it goes on by itself after that */
 
 static const char *const steps[] = {"", "fork", "setsid", "chdir to its directory", "set groups",
-                                    "set group", "set user", "redirect", "run " TASK_BASH};
+                                    "set group", "set user", "redirect", ("run " TASK_BASH)};
 
 struct task_launcher {
         struct os_mutex lock; /* one request at a time on the socket */

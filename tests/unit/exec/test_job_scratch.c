@@ -277,11 +277,12 @@ static void log_of(struct scratch *s, const char *user, unsigned n, size_t bytes
 {
         static char text[1000];
         static time_t now = 1700000000;
-        struct timespec times[2] = {{.tv_sec = ++now}, {.tv_sec = now}};
+        struct timespec times[2] = {{.tv_sec = now + 1}, {.tv_sec = now + 1}};
         struct scratch_job j;
         struct bdfs_err err;
         char id[40];
 
+        now++;
         (void)snprintf(id, sizeof(id), "job_%013u_%04u", n, n);
         assert_int_equal(scratch_job_make(s, id, user, &self, &j, &err), BDFS_OK);
         assert_int_equal(scratch_log_write(&j, user, ATTEMPT, text, bytes, NULL, 0, &err), BDFS_OK);

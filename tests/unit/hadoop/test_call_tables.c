@@ -133,7 +133,7 @@ static void text_of(const struct peer *p, char *ret, size_t room)
                        p->r.text.n == 0 ? "" : (const char *)p->r.text.at);
 }
 
-static void set_safe_mode(struct peer *p, int action)
+static void set_safe_mode(struct peer *p, Hadoop__SafeModeActionProto action)
 {
         Hadoop__SetSafeModeRequestProto q = HADOOP__SET_SAFE_MODE_REQUEST_PROTO__INIT;
 
@@ -147,7 +147,7 @@ static void changes_are_refused_in_safe_mode(void **state)
         size_t refused = 0;
 
         set_safe_mode(p, HADOOP__SAFE_MODE_ACTION_PROTO__SAFEMODE_ENTER);
-        for (int id = 0; id < METHOD_COUNT; id++) {
+        for (enum method_id id = 0; id < METHOD_COUNT; id++) {
                 const char *words = words_in_safe_mode(id);
                 char said[2048], want[256];
 
@@ -187,7 +187,7 @@ static size_t calls_of_nobody(struct hadoop *h, enum rpc_listener_kind kind,
         struct peer *p = NULL;
         size_t refused = 0;
 
-        for (int id = 0; id < METHOD_COUNT; id++) {
+        for (enum method_id id = 0; id < METHOD_COUNT; id++) {
                 const struct method *m = method_of(id);
                 const char *operation = operation_of(id);
                 bool must = operation != NULL || protocol == PROTOCOL_BDFS_DATANODE;
