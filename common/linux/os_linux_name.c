@@ -71,15 +71,31 @@ static bool is_known(const struct os_addr *list, size_t n, const char *host)
         return false;
 }
 
+/* An address needs no resolver, nor the thread that asks it. */
+static bool is_address(const char *name, struct os_addr *ret)
+{
+        struct in6_addr bytes;
+        int family = inet_pton(AF_INET, name, &bytes) == 1 ? AF_INET : AF_INET6;
+
+        *ret = (struct os_addr){.port = 0};
+        return inet_pton(family, name, &bytes) == 1 &&
+               inet_ntop(family, &bytes, ret->host, sizeof(ret->host)) != NULL;
+}
+
 enum bdfs_status os_resolve(const char *name, int64_t deadline_ms,
                             struct os_addr ret[OS_RESOLVE_MAX], size_t *ret_n,
                             struct bdfs_err *err)
 {
-        struct question *q = question_new(name);
+        struct question *q;
         struct gaicb *list[1];
         size_t n = 0;
         int rc;
 
+        if (is_address(name, &ret[0])) {
+                *ret_n = 1;
+                return BDFS_OK;
+        }
+        q = question_new(name);
         if (q == NULL)
                 return bdfs_fail(err, BDFS_NO_MEMORY, "no memory");
         list[0] = &q->request;
