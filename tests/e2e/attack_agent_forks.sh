@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Tasks of a real uid that fork without end, leave their session and hear no signal: none of it outlives
 # the job, or the agent, and another user's job runs beside and after it.
+# The user is nobody else's in these tests: its processes are counted.
 . "$(dirname "$0")/../lib/e2e.sh" || exit 1
 [ "$(id -u)" -eq 0 ] || skip "becoming other users needs root"
-getent passwd games >/dev/null && getent passwd man >/dev/null || skip "no users games and man here"
+getent passwd news >/dev/null && getent passwd man >/dev/null || skip "no users news and man here"
 need setpriv
 need jq
-[ "$(ps -u games -o pid= | wc -l)" -eq 0 ] || skip "games has processes of its own here"
+[ "$(ps -u news -o pid= | wc -l)" -eq 0 ] || skip "news has processes of its own here"
 for_all_users
 mkdir -m 1777 "$work/pub"
 as() { # as USER COMMAND...
@@ -17,7 +18,7 @@ up --datanodes 1 --replication 1
 echo input >"$work/pub/input"
 "$bdfs" put "$work/pub/input" /attack/input || fail "put"
 agent_pid=$(pid_of agent 1)
-theirs() { ps -u games -o pid= | wc -l; }
+theirs() { ps -u news -o pid= | wc -l; }
 none_left() { [ "$(theirs)" -eq 0 ]; }
 
 cat >"$work/bomb.sh" <<'END'
@@ -30,7 +31,7 @@ while [ -e "$2" ]; do sleep 0.1; done
 END
 bomb() { # bomb NAME: runs until $work/pub/NAME.hold is gone
         touch "$work/pub/$1.hold"
-        as games "$bdfs" job run -i /attack/input -o "/attack/$1" --file "$work/bomb.sh" \
+        as news "$bdfs" job run -i /attack/input -o "/attack/$1" --file "$work/bomb.sh" \
                 -m "sh bomb.sh $work/pub/$1.begun $work/pub/$1.hold" >"$work/$1.said" 2>&1 &
 }
 many() { [ "$(theirs)" -gt 100 ]; }
@@ -63,10 +64,10 @@ within 10 none_left
 kill "$job" 2>/dev/null
 wait "$job"
 "$bdfs" cluster up --dir "$cluster" || fail "the agent again"
-as games "$bdfs" --quiet job run -i /attack/input -o /attack/after -m cat || fail "a job after all that"
+as news "$bdfs" --quiet job run -i /attack/input -o /attack/after -m cat || fail "a job after all that"
 
 # What a task leaves behind without harm is reaped, not kept: no zombies while it runs.
-as games "$bdfs" --quiet job run -i /attack/input -o /attack/zombies \
-        -m 'for i in 1 2 3 4 5 6 7 8 9; do (sh -c : &); done; sleep 0.5; ps -u games -o stat= | grep -c Z; true' ||
+as news "$bdfs" --quiet job run -i /attack/input -o /attack/zombies \
+        -m 'for i in 1 2 3 4 5 6 7 8 9; do (sh -c : &); done; sleep 0.5; ps -u news -o stat= | grep -c Z; true' ||
         fail "zombies"
 [ "$("$bdfs" cat /attack/zombies/part-00000)" = 0 ] || fail "zombies are kept"

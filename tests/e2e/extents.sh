@@ -59,7 +59,7 @@ done
 "$bdfs" cluster down --dir "$cluster" || fail "down"
 while read -r line; do
         # shellcheck disable=SC2086
-        "$build/tests/extents" set "$cluster/namenode-0/data" "$id" $line || fail "set $line"
+        "$build/tests/extent_ops" set "$cluster/namenode-0/data" "$id" $line || fail "set $line"
 done <"$work/maps"
 "$build/tests/check_namespace" "$cluster/namenode-0/data" || fail "the tree is not well formed"
 "$bdfs" cluster up --dir "$cluster" || fail "up"
@@ -73,7 +73,7 @@ read_it() { # read_it NAME
         n=$(stat -c %s "$want")
         "$bdfs" cat "$f" | cmp - "$want" || fail "bdfs cat $f"
         "$bdfs" tail "$f" | cmp - <(tail -c 1024 "$want") || fail "bdfs tail $f"
-        "$build/tests/extents" verify "$BDFS_CONF" "$f" "$want" 60 "$RANDOM" || fail "reads of $f"
+        "$build/tests/extent_ops" verify "$BDFS_CONF" "$f" "$want" 60 "$RANDOM" || fail "reads of $f"
         hdfs cat "$f" | cmp - "$want" || fail "gohdfs cat $f"
         t=$((n < 700 ? n : 700))
         hdfs tail -c $t "$f" | cmp - <(tail -c $t "$want") || fail "gohdfs tail $f"
