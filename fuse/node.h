@@ -55,7 +55,7 @@ struct node {
 struct node_table *node_table_new(struct conns *conns); /* NULL: no memory */
 void node_table_free(struct node_table *t);             /* NULL is fine; no handles may be left */
 
-/* ---- who has it open (nodes.c) --------------------------------------------------------------- */
+/* ---- who has it open (node.c) ---------------------------------------------------------------- */
 
 /* The inode's node with one handle more; NULL: no memory. */
 struct node *node_table_open(struct node_table *t, uint64_t inode, bool writer);

@@ -4,7 +4,8 @@
 #   tests/run.sh [-j N] [-t SECONDS] PROGRAM|SCRIPT...
 #
 # A cmocka program counts each of its tests; a script counts as one. Exit 77 means skipped, and the
-# last line that it printed is the reason. What failed is shown whole.
+# last line that it printed is the reason; a script's line "not tried: REASON" counts as a skip too. What
+# failed is shown whole.
 set -u
 jobs=2 limit=300
 while getopts j:t: o; do
@@ -39,8 +40,9 @@ for i in $(seq 1 "$n"); do
         skip=$(grep -c '^\[  SKIPPED \]' "$out/$i.log")
         if [ "$rc" -eq 0 ]; then
                 passed=$((passed + (ok > 0 ? ok : 1)))
-                skipped=$((skipped + skip / 2))
+                skipped=$((skipped + skip / 2 + $(grep -c '^not tried: ' "$out/$i.log")))
                 printf 'ok      %4ss  %s%s\n' "$seconds" "$what" "$([ "$ok" -eq 0 ] || echo "  ($ok)")"
+                sed -n 's/^not tried: /        not tried: /p' "$out/$i.log"
         elif [ "$rc" -eq 77 ]; then
                 skipped=$((skipped + 1))
                 printf 'skipped        %s: %s\n' "$what" "$(tail -n 1 "$out/$i.log")"

@@ -19,7 +19,7 @@ done
 if command -v hdfs >/dev/null; then
         hdfs cat /twice | cmp - "$work/f" || fail "hdfs: other bytes from the other replica"
 else
-        echo "Debian's hdfs is not installed: its reads are not tried"
+        untried "reads by Debian's hdfs, which is not installed"
 fi
 left() { ls "${spoiled[@]}" 2>/dev/null | wc -l; }
 all_good() {

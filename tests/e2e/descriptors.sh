@@ -168,7 +168,7 @@ for mask in 1 2 3 4 5 6 7; do
 done
 
 # ---- the mount
-[ -c /dev/fuse ] || { echo "no /dev/fuse: the mount was not tried"; exit 0; }
+[ -c /dev/fuse ] || { untried "the mount: no /dev/fuse"; exit 0; }
 for mask in 1 2 3 4 5 6 7; do
         mkdir -p "$work/m"
         at_exit "umount -l '$work/m' 2>/dev/null"

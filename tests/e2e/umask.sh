@@ -42,7 +42,7 @@ for mask in 000 022 077 0666 0777; do
         done
 done
 
-[ -c /dev/fuse ] || { echo "no /dev/fuse: the mount was not tried"; exit 0; }
+[ -c /dev/fuse ] || { untried "the mount: no /dev/fuse"; exit 0; }
 mkdir "$work/m"
 at_exit "umount -l '$work/m' 2>/dev/null"
 "$bdfs" mount "$work/m" || fail mount

@@ -32,6 +32,8 @@ at_exit() { clean_ups+=("$1"); }
 
 fail() { echo "FAIL: $*" >&2; exit 1; }
 skip() { echo "$*"; exit 77; }
+# A part of a script that this machine cannot run; tests/run.sh counts it as skipped.
+untried() { echo "not tried: $*"; }
 need() { command -v "$1" >/dev/null 2>&1 || skip "$1 is not installed"; }
 
 # From now on $bdfs is a copy that every user may run: a checkout may lie where only root may go.
